@@ -1,0 +1,1 @@
+"""Measured claims: one module per claim, each with its baseline in the same run."""

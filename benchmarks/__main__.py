@@ -1,0 +1,56 @@
+"""Run the benchmarks: python -m benchmarks [NAME ...] [--json FILE] [--tiny].
+
+Exit status 1 when a bound is missed. `--tiny` runs each once, small and without bounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import matching, overhead
+from benchmarks.page import page
+from benchmarks.result import Result
+
+BENCHMARKS: dict[str, Callable[[bool], Coroutine[Any, Any, Result]]] = {
+    "matching": matching.run,
+    "overhead": overhead.run,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--markdown", type=Path, help="write the page for docs/ here")
+    parser.add_argument("--tiny", action="store_true", help="small, without bounds")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"no benchmark named {', '.join(sorted(unknown))}")
+    results = [_run(name, options.tiny) for name in options.names or BENCHMARKS]
+    if options.json:
+        options.json.write_text(json.dumps([result.as_dict() for result in results], indent=2))
+    if options.markdown:
+        today = dt.datetime.now(dt.UTC).date()
+        options.markdown.write_text(page(results, today))
+    return 0 if all(result.is_within_bound for result in results) else 1
+
+
+def _run(name: str, is_tiny: bool) -> Result:
+    result = asyncio.run(BENCHMARKS[name](is_tiny))
+    if is_tiny:
+        result = replace(result, bound=None)
+    print("\n".join(result.lines()))
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

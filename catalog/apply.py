@@ -1,0 +1,136 @@
+"""One provider's list into the catalog, in one transaction, with its history.
+
+Each provider has a transaction of its own: what one list does wrong undoes nothing of another,
+the write lock is held for milliseconds, and the page shows progress as lists come in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog import generation
+from catalog.diff import Diff, Pair, compare
+from catalog.grouping import models_for
+from catalog.models import Change, ChangeKind, Offer, OfferStatus, Provider, Refresh, RefreshResult
+from catalog.sources.listed import ListedModel
+from catalog.trust import check_list
+
+_RENEWED = ("external_id", "context_tokens", "max_output_tokens", "status", "missing_since")
+_BATCH = 200
+
+
+def apply_list(
+    refresh: Refresh, provider: Provider, listed: Sequence[ListedModel], duration_s: float
+) -> RefreshResult:
+    """Add, renew and retire offers as the list says; raises BadList and then changes nothing."""
+    now = timezone.now()
+    with transaction.atomic():
+        Provider.objects.select_for_update().get(pk=provider.pk)  # one refresh at a time
+        known = list(provider.offers.select_related("model", "provider"))
+        check_list(provider, known, listed)
+        diff = compare(known, listed, refresh.started_at or refresh.created_at)
+        changes = _write(provider, diff, now)
+        for change in changes:
+            change.refresh, change.at = refresh, now
+        Change.objects.bulk_create(changes, batch_size=_BATCH)
+        Provider.objects.filter(pk=provider.pk).update(refreshed_at=now)
+        transaction.on_commit(generation.bump)
+        return _record(refresh, provider, is_ok=True, duration_s=duration_s, **_counts(diff))
+
+
+def record_failure(
+    refresh: Refresh, provider: Provider, detail: str, *, duration_s: float, listed: int = 0
+) -> RefreshResult:
+    return _record(
+        refresh, provider, is_ok=False, detail=detail, duration_s=duration_s, listed=listed
+    )
+
+
+def _record(refresh: Refresh, provider: Provider, **values: object) -> RefreshResult:
+    result, _ = RefreshResult.objects.update_or_create(
+        refresh=refresh, provider=provider, defaults=values
+    )
+    return result
+
+
+def _counts(diff: Diff) -> dict[str, int]:
+    still = len(diff.seen) + len(diff.changed) + len(diff.returned)
+    return {
+        "listed": still + len(diff.added),
+        "added": len(diff.added),
+        "returned": len(diff.returned),
+        "missing": len(diff.missing),
+        "gone": len(diff.gone),
+        "changed": len(diff.changed),
+    }
+
+
+def _write(provider: Provider, diff: Diff, now: dt.datetime) -> list[Change]:
+    """Write the offers; answer the changes worth telling, not yet saved."""
+    changes = _add(provider, diff.added, now)
+    _renew([*diff.seen, *((offer, entry) for offer, entry, _ in diff.changed)], now)
+    changes += [_change(ChangeKind.CHANGED, offer, detail) for offer, _, detail in diff.changed]
+    _renew(diff.returned, now)
+    changes += [_change(ChangeKind.RETURNED, offer) for offer, _ in diff.returned]
+    Offer.objects.filter(pk__in=[offer.pk for offer in diff.missing]).update(
+        status=OfferStatus.MISSING, missing_since=now, is_listed=False
+    )
+    changes += [_change(ChangeKind.MISSING, offer) for offer in diff.missing]
+    Offer.objects.filter(pk__in=[offer.pk for offer in diff.gone]).update(
+        status=OfferStatus.RETIRED, retired_on=now.date(), is_listed=False
+    )
+    changes += [_change(ChangeKind.GONE, offer) for offer in diff.gone]
+    return changes
+
+
+def _add(provider: Provider, entries: Sequence[ListedModel], now: dt.datetime) -> list[Change]:
+    models = models_for(entries)
+    offers = [
+        Offer(
+            provider=provider,
+            model=model,
+            external_id=entry.external_id,
+            context_tokens=entry.context_tokens,
+            max_output_tokens=entry.max_output_tokens,
+            is_listed=True,
+            first_seen=now,
+            last_seen=now,
+        )
+        for entry, model in zip(entries, models, strict=True)
+    ]
+    Offer.objects.bulk_create(offers, batch_size=_BATCH)
+    return [_change(ChangeKind.ADDED, offer) for offer in offers]
+
+
+def _renew(pairs: Sequence[Pair], now: dt.datetime) -> None:
+    """What a list says holds; what it leaves unsaid stays as it was."""
+    differing = [offer for offer, entry in pairs if _take_over(offer, entry)]
+    Offer.objects.bulk_update(differing, _RENEWED, batch_size=_BATCH)
+    Offer.objects.filter(pk__in=[offer.pk for offer, _ in pairs]).update(
+        is_listed=True, last_seen=now, retired_on=None
+    )
+
+
+def _take_over(offer: Offer, entry: ListedModel) -> bool:
+    before = [getattr(offer, name) for name in _RENEWED]
+    offer.external_id = entry.external_id
+    offer.context_tokens = entry.context_tokens or offer.context_tokens
+    offer.max_output_tokens = entry.max_output_tokens or offer.max_output_tokens
+    offer.status = OfferStatus.ACTIVE
+    offer.missing_since = None
+    return before != [getattr(offer, name) for name in _RENEWED]
+
+
+def _change(kind: ChangeKind, offer: Offer, detail: str = "") -> Change:
+    return Change(
+        kind=kind,
+        provider=offer.provider,
+        offer=offer,
+        external_id=offer.external_id,
+        model_name=offer.model.name,
+        detail=detail[:300],
+    )

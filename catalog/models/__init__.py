@@ -1,0 +1,37 @@
+"""Providers, models, offers, keys, and the history of the lists."""
+
+from __future__ import annotations
+
+from catalog.models.choices import SiteChoice
+from catalog.models.history import (
+    ACTIVE_STATES,
+    Change,
+    ChangeKind,
+    Refresh,
+    RefreshResult,
+    RefreshState,
+)
+from catalog.models.keys import KeyVerdict, ProviderKey
+from catalog.models.offers import CHAT_MODALITIES, Modality, Model, Offer, OfferStatus
+from catalog.models.providers import Origin, Provider, QuotaScope, Tier
+
+__all__ = [
+    "ACTIVE_STATES",
+    "CHAT_MODALITIES",
+    "Change",
+    "ChangeKind",
+    "KeyVerdict",
+    "Modality",
+    "Model",
+    "Offer",
+    "OfferStatus",
+    "Origin",
+    "Provider",
+    "ProviderKey",
+    "QuotaScope",
+    "Refresh",
+    "RefreshResult",
+    "RefreshState",
+    "SiteChoice",
+    "Tier",
+]

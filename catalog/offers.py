@@ -1,0 +1,141 @@
+"""Offers as rows of a table: in which state, with which limits, and how that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from catalog.live import Live, live_of
+from catalog.models import Offer, OfferStatus
+from catalog.querysets import OfferQuerySet
+from catalog.targets import NO_KEY, Obstacle, obstacles
+from freellm_site.lib.format import quantity, seconds
+from gateway.resilience.breaker_rules import BreakerState
+
+# In the order a reader asks for them.
+_ORDER = ("rps", "rpm", "rph", "rpd", "rpmonth", "tps", "tpm", "tph", "tpd", "tpmonth")
+_WORDS = {
+    "rpmonth": "requests a month",
+    "tpmonth": "tokens a month",
+    "neurons_day": "neurons a day",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state's shape and word; `sentence` says why, where that is not plain."""
+
+    shape: str
+    word: str
+    sentence: str = ""
+
+
+CLOSED = State("full", "Closed", "Its breaker is closed: calls go through.")
+NOT_KNOWN = State(
+    "unknown", "Not known now", "Calls go out, but Redis, which knows how it stands, is away."
+)
+GONE = State("unknown", "Retired", "It is no longer offered, so it is never called.")
+MISSING = State("unknown", "Missing", "The provider's list no longer names it.")
+HIDDEN = State("unknown", "Hidden", "An admin keeps it from being called.")
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLine:
+    """`obstacle` keeps calls from it; `live` is how it stands where nothing does."""
+
+    offer: Offer
+    obstacle: State | None
+    live: Live | None = None
+
+    @property
+    def state(self) -> State:
+        return self.obstacle or state_of(self.live)
+
+    @property
+    def is_usable(self) -> bool:
+        return self.obstacle is None
+
+    @property
+    def is_retired(self) -> bool:
+        return self.obstacle == GONE
+
+    @property
+    def lacks_key(self) -> bool:
+        return self.obstacle is not None and self.obstacle.word == NO_KEY.word
+
+    @property
+    def limits(self) -> Mapping[str, int]:
+        return self.offer.effective_limits
+
+    @property
+    def limit_words(self) -> str:
+        return limit_words(self.limits)
+
+
+def offer_lines(offers: OfferQuerySet) -> list[OfferLine]:
+    """The offers, those that can be called first, then by provider; how they stand is not asked."""
+    obstacle_of = obstacles()
+    rows = offers.select_related("provider", "model").order_by("provider__name", "external_id")
+    lines = [OfferLine(offer, _obstacle(offer, obstacle_of[offer.provider_id])) for offer in rows]
+    return sorted(lines, key=lambda line: (not line.is_usable, line.is_retired))
+
+
+def with_live(
+    lines: Sequence[OfferLine], known: Mapping[int, Live] | None = None
+) -> list[OfferLine]:
+    """The same lines with how they stand now: as known, else asked of the engine, all at once."""
+    usable = [line.offer for line in lines if line.is_usable]
+    if known is None:
+        known = live_of({one.pk: (one.provider.slug, one.external_id) for one in usable})
+    return [replace(line, live=known.get(line.offer.pk)) for line in lines]
+
+
+def in_trying_order(lines: Sequence[OfferLine]) -> list[OfferLine]:
+    """What answers comes first, by what is left of its quota; last what no call is sent to."""
+
+    def order(line: OfferLine) -> tuple[float, ...]:
+        rank = line.live.rank if line.live else ()
+        return (not line.is_usable, line.is_retired, *rank)
+
+    return sorted(lines, key=order)
+
+
+def state_of(live: Live | None) -> State:
+    """How an offer that calls may be sent to stands: its breaker, then its quota."""
+    if live is None or not live.is_known:
+        return NOT_KNOWN
+    if live.is_open:
+        again = seconds(live.retry_in_s)
+        return State("hollow", "Open", f"It failed too often and is tried again in {again}.")
+    if live.is_used_up:
+        return State("half", "Used up", f"{live.words}.")
+    if live.breaker is BreakerState.HALF_OPEN:
+        return State("half", "Half-open", "It failed lately and is being tried again.")
+    return CLOSED
+
+
+def _obstacle(offer: Offer, obstacle: Obstacle | None) -> State | None:
+    if offer.status == OfferStatus.RETIRED or offer.provider.is_retired:
+        return GONE
+    if offer.is_hidden:
+        return HIDDEN
+    if offer.status == OfferStatus.MISSING:
+        return MISSING
+    if obstacle is not None:
+        return State("unknown", obstacle.word, obstacle.sentence)
+    return None
+
+
+def limit_words(limits: Mapping[str, int]) -> str:
+    """“30 rpm · 1k rpd · 8k tpm”; "" where none is known."""
+    known = [name for name in _ORDER if name in limits]
+    others = sorted(limits.keys() - set(_ORDER))
+    return " · ".join(
+        f"{quantity(limits[name], short=True)} {_WORDS.get(name, name)}" for name in known + others
+    )
+
+
+def span(figures: Iterable[int | None]) -> tuple[int, int] | None:
+    """The least and the most of what is known."""
+    known = [figure for figure in figures if figure is not None]
+    return (min(known), max(known)) if known else None

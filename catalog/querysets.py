@@ -1,0 +1,59 @@
+"""Reads of the catalog, named for the page or the use they serve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import models
+from django.db.models import Count
+
+if TYPE_CHECKING:
+    from catalog.models import Model, Offer, Provider  # noqa: F401 - named in strings below
+
+
+class CatalogSize(NamedTuple):
+    models: int
+    offers: int
+
+
+class ProviderQuerySet(models.QuerySet["Provider"]):
+    def callable_now(self) -> ProviderQuerySet:
+        """Providers a call may be sent to: enabled and not retired."""
+        return self.filter(is_enabled=True, is_retired=False)
+
+    def for_usability(self) -> ProviderQuerySet:
+        """Every provider with only the columns that decide whether it can be called."""
+        return self.only(
+            *("slug", "origin", "auth", "base_url", "list_url", "env_var", "extra_env"),
+            *("is_enabled", "is_retired"),
+        )
+
+
+class ModelQuerySet(models.QuerySet["Model"]):
+    pass
+
+
+class OfferQuerySet(models.QuerySet["Offer"]):
+    def active(self) -> OfferQuerySet:
+        """Offers that may be called: listed or in the mapping, not hidden, provider alive."""
+        return self.filter(
+            status="active",
+            is_hidden=False,
+            provider__is_enabled=True,
+            provider__is_retired=False,
+        )
+
+    def shown(self) -> OfferQuerySet:
+        """Offers that everybody may see; admins see the hidden ones, too."""
+        return self.filter(is_hidden=False)
+
+    def listed(self) -> OfferQuerySet:
+        """What the catalog lists unasked: callable or not, but neither retired nor hidden."""
+        return self.shown().exclude(status="retired").filter(provider__is_retired=False)
+
+    def listed_size(self) -> CatalogSize:
+        """How much the catalog lists; every page that says so counts here."""
+        counts = self.listed().aggregate(
+            models=Count("model", distinct=True), offers=Count("pk", distinct=True)
+        )
+        return CatalogSize(**counts)

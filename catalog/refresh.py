@@ -1,0 +1,133 @@
+"""Renew the catalog from the providers' own lists: all at once, each for itself.
+
+A list that fails, dawdles or makes no sense costs its provider this one renewal and nobody else
+anything: what is stored stays as it is, and the result says what happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from catalog.apply import apply_list, record_failure
+from catalog.engine import engine
+from catalog.lists import ListCall, list_calls
+from catalog.models import Refresh
+from catalog.sources.listed import BadList, ListedModel
+from catalog.sources.registry import translate
+from gateway.client import Gateway
+from gateway.errors import GatewayError
+
+MAX_BYTES = 16_000_000
+WITHIN_S = 30.0
+ALL_WITHIN_S = 240.0
+AT_ONCE = 8
+HEARTBEAT_S = 15.0
+
+logger = logging.getLogger(__name__)
+
+
+async def refresh(refresh_id: int) -> None:
+    """Do a refresh whose row is claimed; its results and progress appear as lists come in."""
+    row = await Refresh.objects.select_related("provider").aget(pk=refresh_id)
+    calls = await sync_to_async(list_calls)(row.provider)
+    await Refresh.objects.filter(pk=refresh_id).aupdate(total=len(calls), done=0)
+    async with asyncio.TaskGroup() as group:
+        heart = group.create_task(_beat(refresh_id))
+        async with engine() as gateway:
+            await _renew_all(gateway, row, calls)
+        heart.cancel()
+
+
+async def _renew_all(gateway: Gateway, row: Refresh, calls: Sequence[ListCall]) -> None:
+    places = asyncio.Semaphore(AT_ONCE)
+    deadline = asyncio.get_running_loop().time() + ALL_WITHIN_S
+    async with asyncio.TaskGroup() as group:
+        for call in calls:
+            group.create_task(_renew(gateway, row, call, places, deadline))
+
+
+async def _renew(
+    gateway: Gateway, row: Refresh, call: ListCall, places: asyncio.Semaphore, deadline: float
+) -> None:
+    """One provider, from its list to its result; whatever goes wrong stays with this provider.
+
+    Writes are queued one after the other.
+    """
+    started, listed = time.monotonic(), []
+    try:
+        async with asyncio.timeout_at(deadline), places:
+            started = time.monotonic()
+            listed = await _listed(gateway, call)
+        took_s = time.monotonic() - started
+        await sync_to_async(apply_list)(row, call.provider, listed, took_s)
+        await sync_to_async(_raise_done)(row.pk)
+    except TimeoutError:
+        await _fail(row, call, "There was no time left for this list.", started)
+    except (GatewayError, BadList) as error:
+        await _fail(row, call, str(error), started, listed=len(listed))
+    except Exception:
+        logger.exception("The list of %s broke its renewal", call.provider.slug)
+        await _fail(row, call, "A fault of our own; the worker's log says more.", started)
+
+
+async def _listed(gateway: Gateway, call: ListCall) -> list[ListedModel]:
+    """Raises GatewayError for what the network did and BadList for what came back."""
+    body = await gateway.get(
+        call.url,
+        headers=call.headers,
+        max_bytes=MAX_BYTES,
+        within_s=WITHIN_S,
+        allows_private_address=call.allows_private_address,
+    )
+    # Megabytes of JSON would hold up every other list.
+    return await asyncio.to_thread(_translated, call, body)
+
+
+def _translated(call: ListCall, body: bytes) -> list[ListedModel]:
+    return translate(
+        call.provider.list_dialect,
+        _parsed(body),
+        items_path=call.provider.list_items_path,
+        id_field=call.provider.id_field,
+        select=call.provider.list_select,
+    )
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        if body.lstrip()[:1] == b"<":
+            raise BadList("A web page came back instead of a list.") from error
+        raise BadList("The answer is not JSON, or only a part of it.") from error
+
+
+async def _fail(
+    row: Refresh, call: ListCall, detail: str, started: float, *, listed: int = 0
+) -> None:
+    took_s = time.monotonic() - started
+    logger.warning("The list of %s was not renewed: %s", call.provider.slug, detail)
+    await sync_to_async(record_failure)(
+        row, call.provider, detail, duration_s=took_s, listed=listed
+    )
+    await sync_to_async(_raise_done)(row.pk)
+
+
+def _raise_done(refresh_id: int) -> None:
+    results = Refresh.objects.get(pk=refresh_id).results.count()
+    Refresh.objects.filter(pk=refresh_id).update(done=results, heartbeat_at=timezone.now())
+
+
+async def _beat(refresh_id: int) -> None:
+    """Say regularly that this refresh is alive; a silent one is taken for dead."""
+    while True:
+        await Refresh.objects.filter(pk=refresh_id).aupdate(heartbeat_at=timezone.now())
+        await asyncio.sleep(HEARTBEAT_S)

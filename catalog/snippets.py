@@ -1,0 +1,53 @@
+"""How to call an offer without us: the provider's own API, with the key left to fill in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from catalog.models import Offer
+
+_HELLO = [{"role": "user", "content": "Hello"}]
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    name: str
+    title: str
+    text: str
+
+
+def snippets(offer: Offer) -> list[Snippet]:
+    """Python and curl for OpenAI-style providers; [] for the other wire formats."""
+    provider = offer.provider
+    if provider.chat_dialect != "openai" or provider.origin == "simulator":
+        return []
+    return [Snippet("python", "Python", _python(offer)), Snippet("curl", "curl", _curl(offer))]
+
+
+def _python(offer: Offer) -> str:
+    provider = offer.provider
+    key = f'os.environ["{provider.env_var or "API_KEY"}"]' if provider.needs_key else '"none"'
+    imports = "import os\n\n" if provider.needs_key else ""
+    return (
+        f"{imports}from openai import OpenAI\n\n"
+        "client = OpenAI(\n"
+        f"    base_url={json.dumps(provider.base_url)},\n"
+        f"    api_key={key},\n"
+        ")\n"
+        "answer = client.chat.completions.create(\n"
+        f"    model={json.dumps(offer.external_id)},\n"
+        '    messages=[{"role": "user", "content": "Hello"}],\n'
+        ")\n"
+        "print(answer.choices[0].message.content)\n"
+    )
+
+
+def _curl(offer: Offer) -> str:
+    provider = offer.provider
+    body = json.dumps({"model": offer.external_id, "messages": _HELLO})
+    lines = [f'curl "{provider.base_url}/chat/completions"', '-H "Content-Type: application/json"']
+    if provider.needs_key:
+        lines.append(f'-H "Authorization: Bearer ${provider.env_var or "API_KEY"}"')
+    quoted = body.replace("'", "'\\''")
+    return " \\\n  ".join([*lines, f"-d '{quoted}'"]) + "\n"

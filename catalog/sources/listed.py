@@ -1,0 +1,82 @@
+"""What every shape translates to, and careful readers for JSON from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Entry = Mapping[str, Any]
+
+MAX_ID = 200
+MAX_TOKENS = 2_000_000_000
+
+
+class BadList(Exception):
+    """An answer that is no model list; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """One model of a provider's list. None and "" where the list does not say."""
+
+    external_id: str
+    name: str = ""
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    modality: str = ""
+    specialties: tuple[str, ...] = ()
+    is_wanted: bool = True  # may become an offer; else it only keeps a known one alive
+
+
+def text(entry: Entry, key: str) -> str:
+    value = entry.get(key)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def tokens(entry: Entry, *keys: str) -> int | None:
+    """The first believable count among `keys`: positive, whole, also as text."""
+    for key in keys:
+        value = entry.get(key)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < MAX_ID:
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_TOKENS:
+            return value
+    return None
+
+
+def table(entry: Entry, key: str) -> Entry:
+    value = entry.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def words(entry: Entry, key: str) -> list[str]:
+    """A list of texts; anything else in it is left out."""
+    value = entry.get(key)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def is_free_of_charge(price: Any) -> bool:
+    """Whether a price is stated and zero, as a number or as text."""
+    if isinstance(price, bool) or not isinstance(price, (int, float, str)):
+        return False
+    try:
+        return float(price) == 0
+    except ValueError:
+        return False
+
+
+def modality_from(inputs: list[str], outputs: list[str]) -> str:
+    """Empty where the list names no modalities, or ones unknown here."""
+    if not outputs or "text" in outputs:
+        return "vision" if "image" in inputs else "chat" if inputs else ""
+    if "image" in outputs:
+        return "image"
+    if "audio" in outputs or "speech" in outputs:
+        return "tts"
+    return "embedding" if any(one.startswith("embedding") for one in outputs) else ""
+
+
+def is_usable_id(external_id: str) -> bool:
+    """Ids are shown, stored and sent: no control characters, no novels."""
+    return bool(external_id) and len(external_id) <= MAX_ID and external_id.isprintable()

@@ -1,0 +1,153 @@
+"""From offers to targets: which of them can be called, with which key, at which address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from asgiref.sync import sync_to_async
+
+from catalog.keys import UsableKey, extra_fields, fill_address, usable_keys_of
+from catalog.models import Offer, Origin, Provider, SiteChoice, Tier
+from gateway.types import LIMIT_NAMES, Limit, LimitHeader, Target, parse_limits
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps calls from a provider: a word for a row, a sentence with the remedy."""
+
+    word: str
+    sentence: str
+
+
+RETIRED = Obstacle("Retired", "It no longer answers, so it is never called.")
+SWITCHED_OFF = Obstacle("Switched off", "An admin can switch it on.")
+NO_ADDRESS = Obstacle(
+    "No address", "It has no common address; add your own deployment as an endpoint."
+)
+NO_KEY = Obstacle("No key", "Add a key to call it.")
+
+
+async def targets_for(offer_ids: Sequence[int]) -> list[Target]:
+    """One target for each offer and usable key, in the order of `offer_ids`.
+
+    An offer that cannot be called now (no key, disabled, retired) gives none.
+    """
+    return await sync_to_async(_targets_for)(offer_ids)
+
+
+def usable_provider_ids() -> set[int]:
+    """The providers a call may be sent to now; simulators as the admin chose. Three queries."""
+    return {pk for pk, obstacle in obstacles().items() if obstacle is None}
+
+
+def provider_usable(provider: Provider) -> bool:
+    return obstacles()[provider.pk] is None
+
+
+def unusable_reason(provider: Provider) -> str:
+    """Why no call is sent to this provider, with the remedy; "" where calls are sent."""
+    obstacle = obstacles()[provider.pk]
+    return obstacle.sentence if obstacle else ""
+
+
+def obstacles() -> dict[int, Obstacle | None]:
+    """For every provider what keeps calls from it, or None."""
+    providers = list(Provider.objects.for_usability())
+    keys = usable_keys_of(providers)
+    found = {one.pk: _obstacle(one, keys[one.pk]) for one in providers}
+    is_real_usable = any(
+        found[one.pk] is None for one in providers if one.origin != Origin.SIMULATOR
+    )
+    for provider in providers:
+        if provider.origin == Origin.SIMULATOR:
+            found[provider.pk] = found[provider.pk] or _simulator_obstacle(is_real_usable)
+    return found
+
+
+def build_targets(offer: Offer, keys: Sequence[UsableKey]) -> list[Target]:
+    """One target for each key whose extra values complete the provider's address."""
+    if not offer.provider.needs_key:
+        return [build_target(offer, None)] if can_fill(offer.provider, {}) else []
+    return [build_target(offer, key) for key in keys if can_fill(offer.provider, key.extra)]
+
+
+def build_target(offer: Offer, key: UsableKey | None) -> Target:
+    """Raises KeyError with the name of an extra value that is missing."""
+    provider = offer.provider
+    return Target(
+        provider=provider.slug,
+        model=offer.external_id,
+        base_url=fill_address(provider.base_url, key.extra if key else {}),
+        dialect=provider.chat_dialect,
+        auth=provider.auth,
+        key=key.secret if key else None,
+        key_id=key.key_id if key else "none",
+        pool=provider.pool_for(offer.external_id),
+        limits=known_limits(offer.effective_limits),
+        provider_name=provider.name,
+        model_name=offer.model.name,
+        context_tokens=offer.context_tokens,
+        max_output_tokens=offer.max_output_tokens,
+        limit_headers=tuple(LimitHeader(**header) for header in provider.ratelimit_headers),
+        allows_private_address=may_be_private(provider),
+    )
+
+
+def may_be_private(provider: Provider) -> bool:
+    """Whether this provider's host may have a private address: only a server of our own."""
+    return (
+        provider.allows_private_address
+        or provider.origin == Origin.SIMULATOR
+        or provider.tier == Tier.LOCAL
+    )
+
+
+def known_limits(named: Mapping[str, int]) -> tuple[Limit, ...]:
+    """The limits whose names the engine counts; a row may hold others from a newer mapping."""
+    return parse_limits({name: amount for name, amount in named.items() if name in LIMIT_NAMES})
+
+
+def can_fill(provider: Provider, extra: Mapping[str, str]) -> bool:
+    try:
+        return bool(fill_address(provider.base_url, extra))
+    except KeyError:
+        return False
+
+
+def _targets_for(offer_ids: Sequence[int]) -> list[Target]:
+    rows = Offer.objects.active().filter(pk__in=offer_ids).select_related("provider", "model")
+    offers = {offer.pk: offer for offer in rows}
+    usable = usable_provider_ids()
+    keys = usable_keys_of({one.provider_id: one.provider for one in offers.values()}.values())
+    return [
+        target
+        for pk in offer_ids
+        if pk in offers and offers[pk].provider_id in usable
+        for target in build_targets(offers[pk], keys[offers[pk].provider_id])
+    ]
+
+
+def _obstacle(provider: Provider, keys: Sequence[UsableKey]) -> Obstacle | None:
+    if provider.is_retired:
+        return RETIRED
+    if not provider.is_enabled:
+        return SWITCHED_OFF
+    if not provider.base_url:
+        return NO_ADDRESS
+    if provider.needs_key and not keys:
+        return NO_KEY
+    extras = [key.extra for key in keys] if provider.needs_key else [{}]
+    if not any(can_fill(provider, extra) for extra in extras):
+        missing = " and ".join(extra_fields(provider))
+        return Obstacle("Key incomplete", f"No key comes with {missing}; add one that does.")
+    return None
+
+
+def _simulator_obstacle(is_real_usable: bool) -> Obstacle | None:
+    choice = SiteChoice.current().simulator
+    if choice == "off":
+        return Obstacle("Switched off", "The simulator is switched off; see Providers.")
+    if choice == "auto" and is_real_usable:
+        return Obstacle("Stands by", "The simulator steps aside while a real provider is usable.")
+    return None

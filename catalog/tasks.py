@@ -1,0 +1,57 @@
+"""Celery's side of the refresh."""
+
+from __future__ import annotations
+
+import logging
+
+from asgiref.sync import async_to_sync
+from celery import shared_task
+
+from catalog.models import Refresh, RefreshState
+from catalog.refresh import refresh
+from catalog.services import claim, finish, prune_refreshes, queue_refresh
+
+SOFT_LIMIT_S = 300
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(soft_time_limit=SOFT_LIMIT_S)
+def refresh_all(refresh_id: int | None = None) -> None:
+    """Renew every list; beat calls it without an id."""
+    run(queue_refresh().pk if refresh_id is None else refresh_id)
+    prune_refreshes()
+
+
+@shared_task(soft_time_limit=SOFT_LIMIT_S)
+def refresh_one(refresh_id: int) -> None:
+    """Renew one provider's list."""
+    run(refresh_id)
+
+
+def run(refresh_id: int) -> None:
+    """Do a refresh that nobody has claimed; whatever happens, its row ends as done or failed."""
+    if not claim(refresh_id):
+        return
+    try:
+        async_to_sync(refresh)(refresh_id)
+    except Exception:
+        logger.exception("Refresh %s broke off", refresh_id)
+        finish(refresh_id, RefreshState.FAILED, "It broke off; the worker's log says why.")
+    else:
+        finish(refresh_id, RefreshState.DONE, _summary(refresh_id))
+
+
+def _summary(refresh_id: int) -> str:
+    results = list(Refresh.objects.get(pk=refresh_id).results.all())
+    failed = sum(not one.is_ok for one in results)
+    counts = {
+        "new": sum(one.added for one in results),
+        "returned": sum(one.returned for one in results),
+        "missing": sum(one.missing for one in results),
+        "gone": sum(one.gone for one in results),
+        "changed": sum(one.changed for one in results),
+    }
+    parts = [f"{count} {word}" for word, count in counts.items() if count]
+    renewed = f"{len(results) - failed} of {len(results)} lists renewed"
+    return f"{renewed}: {', '.join(parts) or 'no changes'}."

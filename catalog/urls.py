@@ -1,0 +1,58 @@
+"""The addresses of the catalog."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from catalog.views import (
+    browsing,
+    changes,
+    endpoints,
+    keys,
+    models,
+    offers,
+    providers,
+    refreshes,
+)
+
+app_name = "catalog"
+
+reading = [
+    path("", browsing.browse, name="list"),
+    path("models/<slug:slug>/", models.model_detail, name="model-detail"),
+    path("providers/", providers.provider_list, name="provider-list"),
+    path("providers/<slug:slug>/", providers.provider_detail, name="provider-detail"),
+    path("changes/", changes.change_list, name="change-list"),
+]
+
+refreshing = [
+    path("refresh/", refreshes.refresh, name="refresh"),
+    path("refreshes/<int:pk>/", refreshes.refresh_detail, name="refresh-detail"),
+]
+
+switches = [
+    path("providers/simulator/switch/", providers.simulator_switch, name="simulator-switch"),
+    path("providers/<slug:slug>/switch/", providers.provider_switch, name="provider-switch"),
+    path("offers/<int:pk>/hide/", offers.offer_hide, name="offer-hide"),
+    path("offers/<int:pk>/show/", offers.offer_show, name="offer-show"),
+]
+
+provider_keys = [
+    path("providers/<slug:slug>/keys/add/", keys.add_key, name="key-add"),
+    path(
+        "providers/<slug:slug>/keys/environment/check/",
+        keys.check_environment_key,
+        name="environment-key-check",
+    ),
+    path("providers/keys/<int:pk>/check/", keys.recheck_key, name="key-check"),
+    path("providers/keys/<int:pk>/switch/", keys.key_switch, name="key-switch"),
+    path("providers/keys/<int:pk>/remove/", keys.key_remove, name="key-remove"),
+]
+
+own_endpoints = [
+    path("providers/own/add/", endpoints.endpoint_add, name="endpoint-add"),
+    path("providers/own/<slug:slug>/edit/", endpoints.endpoint_edit, name="endpoint-edit"),
+    path("providers/own/<slug:slug>/remove/", endpoints.endpoint_remove, name="endpoint-remove"),
+]
+
+urlpatterns = [*switches, *own_endpoints, *provider_keys, *reading, *refreshing]

@@ -1,0 +1,60 @@
+"""Refreshing the lists: the button, its progress and its result."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from catalog.models import ACTIVE_STATES, Provider, Refresh, RefreshState
+from catalog.services import fail_silent, request_refresh
+from freellm_site.lib.htmx import HtmxRequest, render_swap
+from freellm_site.lib.roles import Role, require_role
+
+# A worker that is there takes a refresh within a second.
+NO_WORKER_AFTER = timedelta(seconds=10)
+STOP_POLLING = 286  # htmx's own status
+
+
+@require_POST
+@require_role(Role.OPERATOR)
+def refresh(request: HtmxRequest) -> HttpResponse:
+    slug = request.POST.get("provider", "")
+    provider = get_object_or_404(Provider, slug=slug) if slug else None
+    queued = request_refresh(provider, request.user if request.user.is_authenticated else None)
+    if request.htmx:
+        return render(request, "catalog/_refresh.html", _progress(queued))
+    return redirect("catalog:refresh-detail", queued.pk)
+
+
+@never_cache
+@require_safe
+def refresh_detail(request: HtmxRequest, pk: int) -> HttpResponse:
+    fail_silent()
+    found = get_object_or_404(Refresh.objects.select_related("provider"), pk=pk)
+    context = _progress(found)
+    status = 200 if context["is_active"] or not request.htmx else STOP_POLLING
+    return render_swap(
+        request, "catalog/refresh_detail.html", "catalog/_refresh.html", context, status
+    )
+
+
+def _progress(found: Refresh) -> dict[str, Any]:
+    is_waiting = found.state == RefreshState.QUEUED
+    results = list(found.results.select_related("provider"))
+    return {
+        "refresh": found,
+        "is_active": found.state in ACTIVE_STATES,
+        "has_no_worker": is_waiting and timezone.now() - found.created_at > NO_WORKER_AFTER,
+        "fraction": found.done / found.total if found.total else 0.0,
+        "results": results,
+        "failed": [one for one in results if not one.is_ok],
+        "added": sum(one.added + one.returned for one in results),
+        "gone": sum(one.gone + one.missing for one in results),
+        "changed": sum(one.changed for one in results),
+    }

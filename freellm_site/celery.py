@@ -1,0 +1,13 @@
+"""The Celery application: background refreshes and housekeeping."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "freellm_site.settings")
+
+app = Celery("freellm")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["catalog", "monitoring"])

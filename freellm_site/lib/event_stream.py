@@ -1,0 +1,24 @@
+"""Server-sent events as a response whose source is closed the moment its reader has gone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from django.http import StreamingHttpResponse
+
+
+class EventStreamResponse(StreamingHttpResponse):
+    """Hands its own generator to the server.
+
+    Django's stands between them and is closed without closing what it reads from: the clean-up
+    of `events` would then wait for the garbage collector, and a call upstream would go on.
+    """
+
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(events, content_type="text/event-stream")
+        self._events = events
+        self["Cache-Control"] = "no-store"
+        self["X-Accel-Buffering"] = "no"  # nginx would hold the events back
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._events

@@ -1,0 +1,1 @@
+"""`make run`: from nothing to one machine's FreeLLM, under one supervisor."""

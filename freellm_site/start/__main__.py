@@ -1,0 +1,69 @@
+"""python -m freellm_site.start [--demo]
+
+Checks the ground, writes the secrets, prepares the database, then supervises every process in
+the foreground until Ctrl-C or TERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+
+from freellm_site.lib.environment import BASE_DIR, read_environment, var_dir
+from freellm_site.start import ground
+from freellm_site.start.ground import CannotStart
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="freellm", description="Start FreeLLM.")
+    parser.add_argument("--demo", action="store_true", help="with simulated traffic")
+    is_demo = parser.parse_args().demo
+    try:
+        return _start(is_demo=is_demo)
+    except (CannotStart, ImproperlyConfigured) as error:
+        sys.stderr.write(f"freellm: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _start(*, is_demo: bool) -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "freellm_site.settings")
+    var = var_dir(read_environment())
+    ground.make_var(var)
+    ground.write_secrets(var)
+    lock = ground.take_lock(var)
+
+    from django.conf import settings  # noqa: PLC0415 - readable only once the secrets are there
+
+    ground.check_port(settings.HOST, settings.PORT)
+    if "SIMULATOR_PORT" not in os.environ and "SIMULATOR_URL" not in os.environ:
+        os.environ["SIMULATOR_PORT"] = str(ground.free_port(settings.SIMULATOR_PORT))
+    sign_in_link = _prepare()
+
+    from freellm_site.start.supervise import supervise  # noqa: PLC0415 - loads the supervisor
+
+    with lock:
+        return supervise(is_demo=is_demo, sign_in_link=sign_in_link)
+
+
+def _prepare() -> str:
+    """Prepare in a process of its own, since what it loads is not needed afterwards.
+
+    Returns the first admin's sign-in link, "" once an admin has signed in.
+    """
+    command = [sys.executable, "manage.py", "prepare"]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=BASE_DIR, check=False, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0:
+        raise CannotStart("Preparing the database failed, see above.")
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What an attempt must hold before it may be sent, and what is told when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from gateway.background import Background
+from gateway.call import Try
+from gateway.clock import Clock
+from gateway.doors import Door, Doors, Passage, pass_doors
+from gateway.endings import settlement, was_reached
+from gateway.errors import GatewayError
+from gateway.estimate import estimate_prompt_tokens
+from gateway.exchange import Answer
+from gateway.limiter.limiter import Bill, Limiter
+from gateway.limiter.quota import Reservation
+from gateway.policy import PolicySource
+from gateway.resilience.breaker import Breakers, verdict_on
+from gateway.resilience.breaker_rules import Verdict
+from gateway.resilience.key_rests import KeyRests
+from gateway.store import Store, StoreAwayError
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What an attempt holds while it runs: its part of the quota, maybe a probe."""
+
+    reservation: Reservation
+    is_probe: bool
+
+
+class Admissions:
+    """Rest of the key, breakers and quota, passed together in one round trip."""
+
+    def __init__(self, store: Store, policy: PolicySource, clock: Clock) -> None:
+        self.limiter = Limiter(store, policy, clock)
+        self.breakers = Breakers(store, policy, clock)
+        self._key_rests = KeyRests(store, policy)
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+        self._background = Background()
+
+    async def enter(self, attempt: Try) -> Admission:
+        """Take what the attempt needs, or raise KeySetAside, CircuitOpen or RateLimited.
+
+        `leave` must follow. Who is cancelled while Redis decides gets all of it given back.
+        """
+        request = attempt.call.request
+        prompt_tokens = estimate_prompt_tokens(request.messages)
+        bill = self.limiter.bill(attempt.target, prompt_tokens, request.max_tokens)
+        asking = pass_doors(self._store, self._clock.store_us(), self._doors(attempt, bill))
+        try:
+            passage = Passage.read(await asyncio.shield(asking))
+        except StoreAwayError:
+            return self._enter_alone(attempt, bill)
+        except asyncio.CancelledError:
+            self._background.later(self._undo(asking, attempt, bill))
+            raise
+        if passage.in_the_way:
+            raise self._refusal(attempt, bill, passage)
+        return self._admitted(bill, passage)
+
+    def leave(
+        self, attempt: Try, admission: Admission, answer: Answer, error: BaseException | None
+    ) -> None:
+        """Key, breaker and limiter learn how it ended: at once, and in one round trip."""
+        target, tests_key = attempt.target, attempt.call.request.tests_key
+        self._key_rests.hear(target, error, is_test=tests_key)
+        if not tests_key and (admission.is_probe or verdict_on(error)[0] is not Verdict.NEUTRAL):
+            self.breakers.leave(target, attempt.id, error)
+        if isinstance(error, GatewayError) and not was_reached(error):
+            self.limiter.cancel(admission.reservation)
+            return
+        told = settlement(attempt, answer, error, self._policy.current().limiter)
+        self.limiter.settle(admission.reservation, told)
+
+    async def drain(self) -> None:
+        await self._background.drain()
+
+    def _doors(self, attempt: Try, bill: Bill) -> Doors:
+        """A test of a key is there to find out: only the quota holds it back."""
+        quota = Door(bill.quota.keys, bill.args)
+        if attempt.call.request.tests_key:
+            return Doors(attempt.id, quota=quota)
+        target = attempt.target
+        return Doors(
+            attempt.id, self._key_rests.door(target), self.breakers.door(target), quota=quota
+        )
+
+    def _admitted(self, bill: Bill, passage: Passage) -> Admission:
+        return Admission(self.limiter.taken(bill, passage.now_us), passage.is_probe)
+
+    def _refusal(self, attempt: Try, bill: Bill, passage: Passage) -> GatewayError:
+        number, wait_us, why = passage.number, passage.wait_us, passage.why
+        if passage.in_the_way == "key":
+            return self._key_rests.refusal(number, why, wait_us)
+        if passage.in_the_way == "breaker":
+            return self.breakers.refusal(attempt.target, number, wait_us, why)
+        return self.limiter.refusal(bill, number, wait_us)
+
+    def _enter_alone(self, attempt: Try, bill: Bill) -> Admission:
+        target = attempt.target
+        if attempt.call.request.tests_key:
+            return Admission(self.limiter.reserve_alone(bill), is_probe=False)
+        self._key_rests.check_alone(target)
+        self.breakers.check_alone(target)
+        reservation = self.limiter.reserve_alone(bill)
+        return Admission(reservation, self.breakers.enter_alone(target, attempt.id))
+
+    async def _undo(self, asking: asyncio.Future[object], attempt: Try, bill: Bill) -> None:
+        try:
+            passage = Passage.read(await asking)  # type: ignore[arg-type]  # Redis' reply
+        except StoreAwayError:
+            return
+        if passage.in_the_way:
+            return
+        admission = self._admitted(bill, passage)
+        self.limiter.cancel(admission.reservation)
+        if admission.is_probe:
+            self.breakers.leave(attempt.target, attempt.id, asyncio.CancelledError())

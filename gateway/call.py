@@ -1,0 +1,120 @@
+"""One call on its way: its clock, its deadline and its trail."""
+
+from __future__ import annotations
+
+from gateway.clock import Clock
+from gateway.errors import DeadlinePassed, GatewayError, ProviderError
+from gateway.events import CallEvent
+from gateway.types import Attempt, ChatRequest, Completion, Outcome, Target, Usage
+
+
+class Call:
+    """What one call has gone through. Times are seconds since it began."""
+
+    def __init__(self, request: ChatRequest, clock: Clock, *, is_streamed: bool) -> None:
+        self.request = request
+        self.is_streamed = is_streamed
+        self.attempts: list[Attempt] = []
+        self.last_error: GatewayError | None = None
+        self.has_begun = False  # text has reached the caller: no second answer may follow
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._began_unix = clock.unix()
+
+    @property
+    def elapsed_s(self) -> float:
+        return self._clock.monotonic() - self._began
+
+    @property
+    def remaining_s(self) -> float:
+        return self.request.deadline_s - self.elapsed_s
+
+    def check_deadline(self) -> None:
+        if self.remaining_s <= 0:
+            raise DeadlinePassed(
+                f"The call had {self.request.deadline_s:.3g} s, and they are over."
+            )
+
+    def event(self, outcome: Outcome, completion: Completion | None, detail: str) -> CallEvent:
+        """The call as it ended; a failed one names the last target it tried."""
+        last = self.attempts[-1] if self.attempts else None
+        by = completion or last
+        usage = completion.usage if completion else Usage()
+        return CallEvent(
+            call_id=self.request.call_id,
+            at=self._began_unix,
+            source=self.request.source,
+            owner=self.request.owner,
+            outcome=outcome,
+            provider=by.provider if by else "",
+            model=by.model if by else "",
+            key_id=last.key_id if last and not (completion and completion.cached) else "none",
+            cached=completion.cached if completion else "",
+            is_streamed=self.is_streamed,
+            duration_s=self.elapsed_s,
+            first_token_s=completion.first_token_s if completion else None,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            is_usage_estimated=usage.is_estimated,
+            attempts=tuple(self.attempts),
+            detail=detail,
+        )
+
+
+class Try:
+    """One attempt in the making."""
+
+    def __init__(self, call: Call, target: Target, *, is_last: bool = True) -> None:
+        self.call = call
+        self.target = target
+        self.is_last = is_last  # no other target is left
+        self.is_over = False
+        self.id = f"{call.request.call_id}.{len(call.attempts)}"
+        self.started_s = call.elapsed_s
+        self.limiter_wait_s = 0.0
+        self.first_token_s: float | None = None  # from the attempt's start
+
+    def note_token(self) -> None:
+        if self.first_token_s is None:
+            self.first_token_s = self.call.elapsed_s - self.started_s
+
+    def succeeded(self, status: int | None) -> Attempt:
+        return self._ended(Outcome.ANSWERED, status=status)
+
+    def cancelled(self) -> Attempt:
+        return self._ended(Outcome.CANCELLED, detail="The caller went away.")
+
+    def failed(self, error: GatewayError) -> Attempt:
+        self.call.last_error = error
+        return self._ended(
+            error.outcome,
+            status=error.status if isinstance(error, ProviderError) else None,
+            detail=error.message,
+            retry_after_s=error.retry_after_s,
+        )
+
+    def _ended(
+        self,
+        outcome: Outcome,
+        *,
+        status: int | None = None,
+        detail: str = "",
+        retry_after_s: float | None = None,
+    ) -> Attempt:
+        self.is_over = True
+        attempt = Attempt(
+            provider=self.target.provider,
+            model=self.target.model,
+            label=self.target.label,
+            key_id=self.target.key_id,
+            outcome=outcome,
+            status=status,
+            started_s=self.started_s,
+            limiter_wait_s=self.limiter_wait_s,
+            first_token_s=self.first_token_s,
+            duration_s=self.call.elapsed_s - self.started_s,
+            detail=detail,
+            retry_after_s=retry_after_s,
+        )
+        self.call.attempts.append(attempt)
+        return attempt

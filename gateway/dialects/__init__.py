@@ -1,0 +1,28 @@
+"""One module per wire format: pure translators, no sleep, no retry, no logging."""
+
+from __future__ import annotations
+
+from gateway.dialects.base import Dialect, Piece, Reply, StreamParser
+from gateway.dialects.cohere import CohereDialect
+from gateway.dialects.gemini import GeminiDialect
+from gateway.dialects.openai import OpenAIDialect
+from gateway.errors import NotConfigured
+
+__all__ = ["Dialect", "Piece", "Reply", "StreamParser", "dialect_for"]
+
+_DIALECTS: dict[str, Dialect] = {
+    "openai": OpenAIDialect(),
+    "cohere": CohereDialect(),
+    "gemini": GeminiDialect(),
+}
+
+
+def dialect_for(name: str) -> Dialect:
+    """Raises NotConfigured where the format is not spoken."""
+    try:
+        return _DIALECTS[name]
+    except KeyError:
+        spoken = ", ".join(sorted(_DIALECTS))
+        raise NotConfigured(
+            f"The engine does not speak the wire format “{name}”; it speaks {spoken}."
+        ) from None

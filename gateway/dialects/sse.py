@@ -1,0 +1,62 @@
+"""Server-sent events, decoded as they come: bytes in, the `data` of whole events out."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+
+from gateway.errors import MalformedReply
+
+# One event holds a token or two; a provider that sends more than this is not streaming.
+_MAX_LINE_CHARS = 1_000_000
+
+
+class EventDecoder:
+    """Cut the stream anywhere, within a character or between CR and LF: the events stay the same.
+
+    Bytes that are no UTF-8 become U+FFFD, as the format's standard demands.
+    """
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        self._rest = ""
+        self._after_cr = False
+        self._data: list[str] = []
+        self._is_first = True
+
+    def feed(self, data: bytes) -> Iterator[str]:
+        for line in self._lines(self._decode(data)):
+            if not line:
+                if self._data:
+                    yield "\n".join(self._data)
+                    self._data = []
+            elif line.startswith("data:"):
+                self._data.append(line[5:].removeprefix(" "))
+            # every other field, and comments (":"), carry nothing the engine needs
+
+    def flush(self) -> Iterator[str]:
+        """What remains when the stream ends without its last empty line."""
+        yield from self.feed(b"\n\n")
+
+    def _lines(self, text: str) -> Iterator[str]:
+        if self._is_first and text:
+            text, self._is_first = text.removeprefix("\ufeff"), False
+        if self._after_cr and text:
+            text, self._after_cr = text.removeprefix("\n"), False
+        self._rest += text
+        while (end := self._line_end()) >= 0:
+            line, ending, self._rest = (
+                self._rest[:end],
+                self._rest[end],
+                self._rest[end + 1 :],
+            )
+            if ending == "\r":
+                self._after_cr = not self._rest
+                self._rest = self._rest.removeprefix("\n")
+            yield line
+        if len(self._rest) > _MAX_LINE_CHARS:
+            raise MalformedReply("A line of the stream is longer than 1 MB.")
+
+    def _line_end(self) -> int:
+        ends = [at for at in (self._rest.find("\n"), self._rest.find("\r")) if at >= 0]
+        return min(ends, default=-1)

@@ -1,0 +1,66 @@
+"""Every key the engine uses in Redis, built here only; docs/redis-keys.md explains each.
+
+`{...}` is the hash tag: keys that one script touches together share it, so that they live on one
+node of a cluster. Parts that come from outside are percent-encoded, so that no name can pose as
+another's key.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import quote
+
+PREFIX = "freellm"
+
+EVENT_STREAM = f"{PREFIX}:events"
+EVENT_STREAM_LENGTH = 100_000  # about; the recorder reads within a second
+
+# A window's counters outlive the window, so that late settlements still find them.
+WINDOW_TTL_FACTOR = 2
+BREAKER_TTL_S = 86_400
+CACHE_COUNTERS_TTL_S = 400 * 86_400
+
+
+def quota_pool(provider: str, key_id: str, pool: str) -> str:
+    """What the keys of one (provider, key, pool) have in common."""
+    return f"{PREFIX}:quota:{{{_part(provider)}}}:{_part(key_id)}:{_part(pool)}"
+
+
+def quota_window(provider: str, key_id: str, pool: str, limit: str) -> str:
+    return f"{quota_pool(provider, key_id, pool)}:{limit}"
+
+
+def quota_block(provider: str, key_id: str, pool: str) -> str:
+    return f"{quota_pool(provider, key_id, pool)}:block"
+
+
+def provider_breaker(provider: str) -> str:
+    return f"{PREFIX}:breaker:{{{_part(provider)}}}:*"
+
+
+def offer_breaker(provider: str, model: str) -> str:
+    return f"{PREFIX}:breaker:{{{_part(provider)}}}:offer:{_part(model)}"
+
+
+def key_rest(provider: str, key_id: str, digest: str, model: str | None = None) -> str:
+    """Why a provider's key rests, as a whole or for one model; `digest` is of the key's value."""
+    rest = f"{PREFIX}:key-rest:{{{_part(provider)}}}:{_part(key_id)}:{digest}"
+    return rest if model is None else f"{rest}:{_part(model)}"
+
+
+def cached_completion(digest: str) -> str:
+    return f"{PREFIX}:cache:completion:{digest}"
+
+
+def flight(digest: str) -> str:
+    return f"{PREFIX}:flight:{digest}"
+
+
+def cache_counters(day: str) -> str:
+    """Hits and misses per tier on one day of UTC (YYYY-MM-DD), a hash."""
+    return f"{PREFIX}:cache:counters:{day}"
+
+
+@lru_cache(maxsize=10_000)  # the same few names in every call
+def _part(name: str) -> str:
+    return quote(name, safe="")

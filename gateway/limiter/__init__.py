@@ -1,0 +1,1 @@
+"""Quotas: counted at home before a call, corrected by what providers say."""

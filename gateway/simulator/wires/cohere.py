@@ -1,0 +1,105 @@
+"""The Cohere v2 dialect: POST <base>/chat, streaming as named events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gateway.simulator.asking import Answer, Ask, BadAskError
+from gateway.simulator.wires.fields import (
+    flag,
+    optional_int,
+    optional_number,
+    read_content,
+    read_object,
+    stop_texts,
+)
+
+_ROLES = ("system", "user", "assistant", "tool")
+_FINISH = {"stop": "COMPLETE", "length": "MAX_TOKENS"}
+
+
+class CohereWire:
+    content_type = "text/event-stream"
+
+    def hint(self, path: str) -> str | None:
+        return "" if path == "chat" else None
+
+    def read(self, body: bytes, hint: str) -> Ask:
+        values = read_object(body)
+        model = values.get("model")
+        if not isinstance(model, str) or not model:
+            raise BadAskError("invalid request: model is required", "model")
+        optional_number(values, "p", least=0, most=1)
+        return Ask(
+            model=model,
+            messages=_read_messages(values.get("messages")),
+            is_stream=flag(values, "stream"),
+            max_tokens=optional_int(values, "max_tokens", least=1),
+            stop=stop_texts(values, "stop_sequences", 5),
+            temperature=optional_number(values, "temperature", least=0, most=1),
+            seed=optional_int(values, "seed", least=0),
+        )
+
+    def whole(self, answer: Answer) -> dict[str, Any]:
+        return {
+            "id": _id(answer),
+            "finish_reason": _FINISH[answer.finish_reason],
+            "message": {"role": "assistant", "content": [{"type": "text", "text": answer.text}]},
+            "usage": _usage(answer),
+        }
+
+    def opening(self, answer: Answer) -> list[bytes]:
+        message = {
+            "role": "assistant",
+            "content": [],
+            "tool_plan": "",
+            "tool_calls": [],
+            "citations": [],
+        }
+        content = {"message": {"content": {"type": "text", "text": ""}}}
+        return [
+            _event("message-start", id=_id(answer), delta={"message": message}),
+            _event("content-start", index=0, delta=content),
+        ]
+
+    def piece(self, answer: Answer, text: str) -> bytes:
+        return _event("content-delta", index=0, delta={"message": {"content": {"text": text}}})
+
+    def closing(self, answer: Answer, *, wants_usage: bool) -> list[bytes]:
+        delta = {"finish_reason": _FINISH[answer.finish_reason], "usage": _usage(answer)}
+        return [
+            _event("content-end", index=0),
+            _event("message-end", delta=delta),
+            b"data: [DONE]\n\n",
+        ]
+
+    def failing(self, answer: Answer, error_body: dict[str, Any]) -> bytes:
+        delta = {"finish_reason": "ERROR", "error": error_body["message"]}
+        return _event("message-end", delta=delta)
+
+
+def _read_messages(values: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(values, list) or not values:
+        raise BadAskError("invalid request: messages must not be empty", "messages")
+    messages = []
+    for at, one in enumerate(values):
+        if not isinstance(one, dict) or one.get("role") not in _ROLES:
+            raise BadAskError(f"invalid request: messages[{at}].role", f"messages.{at}")
+        text, _ = read_content(one.get("content"), f"messages.{at}.content")
+        messages.append((str(one["role"]), text))
+    return tuple(messages)
+
+
+def _id(answer: Answer) -> str:
+    raw = answer.id.ljust(32, "0")
+    return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:32]}"
+
+
+def _usage(answer: Answer) -> dict[str, Any]:
+    tokens = {"input_tokens": answer.prompt_tokens, "output_tokens": answer.completion_tokens}
+    return {"billed_units": tokens, "tokens": tokens}
+
+
+def _event(kind: str, **values: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **values})}\n\n".encode()

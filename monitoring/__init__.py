@@ -1,0 +1,1 @@
+"""People watch: call records, live charts, the overview."""

@@ -1,0 +1,138 @@
+"""Plotly figures, pure: numbers in, JSON out.
+
+Colours are named by the site's CSS tokens, as `var(--chart-1)`; the browser puts in what the
+token means in the theme of the moment. A trace's `meta` names the column it draws, so that the
+live page replaces the numbers and never rebuilds the figure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from monitoring.models import Course
+from monitoring.series import Column
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+TEMPLATE = Path(__file__).with_name("plotly_template.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    column: str
+    label: str
+    tone: str  # the class of the legend's swatch: s1 ... s8, s0, sbad
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What a panel with a chart says, whatever the numbers."""
+
+    key: str
+    title: str
+    kind: Literal["bars", "lines"]
+    traces: tuple[Trace, ...]
+    suffix: str = ""  # behind every value
+    highest: float | None = None  # fixes the axis, else it follows the data
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(trace.column for trace in self.traces)
+
+
+CALLS = Chart(
+    "calls",
+    "Calls by outcome",
+    "bars",
+    (
+        Trace(Course.FIRST, "first target", "s1", "--chart-1"),
+        Trace(Course.CACHE, "cache", "s0", "--color-idle-fill"),
+        Trace(Course.FALLBACK, "fallback", "s2", "--chart-2"),
+        Trace(Course.FAILED, "failed", "sbad", "--color-bad-fill"),
+        Trace(Course.CANCELLED, "cancelled", "s7", "--chart-7"),
+    ),
+)
+SUCCESS = Chart(
+    "success",
+    "Answered",
+    "lines",
+    (Trace("answered_share", "answered", "s1", "--chart-1"),),
+    suffix=" %",
+    highest=100,
+)
+LATENCY = Chart(
+    "latency",
+    "Time to answer",
+    "lines",
+    (
+        Trace("first_token", "first token, p50", "s4", "--chart-4"),
+        Trace("p50", "whole answer, p50", "s1", "--chart-1"),
+        Trace("p95", "whole answer, p95", "s3", "--chart-3"),
+    ),
+    suffix=" s",
+)
+TOKENS = Chart(
+    "tokens",
+    "Tokens",
+    "bars",
+    (
+        Trace("prompt_tokens", "in", "s3", "--chart-3"),
+        Trace("completion_tokens", "out", "s1", "--chart-1"),
+    ),
+)
+
+
+def figure_fields(
+    chart: Chart, times: Sequence[str], columns: Mapping[str, Column], tick_format: str = "%H:%M"
+) -> dict[str, Any]:
+    """The chart with its numbers, for `json_script`.
+
+    `times` are the steps' starts, as clock times of the site's zone.
+    """
+    fields: dict[str, Any] = json.loads(_blank(chart))
+    for trace in fields["data"]:
+        trace["x"] = list(times)
+        trace["y"] = columns[trace["meta"]["column"]]
+    fields["layout"].setdefault("xaxis", {})["tickformat"] = tick_format
+    return fields
+
+
+@lru_cache(maxsize=16)
+def _blank(chart: Chart) -> str:
+    """The figure without numbers, validated by plotly once: that takes a tenth of a second."""
+    blank: str = _figure(chart).to_json()
+    return blank
+
+
+def _figure(chart: Chart) -> Figure:
+    # Imported here: plotly costs memory that a process without chart pages need not pay.
+    import plotly.graph_objects as go  # noqa: PLC0415
+
+    made = go.Figure(layout={"template": json.loads(TEMPLATE.read_text()), "showlegend": False})
+    for trace in chart.traces:
+        made.add_trace(_trace(chart, trace))
+    made.update_yaxes(ticksuffix=chart.suffix)
+    if chart.highest is not None:
+        made.update_yaxes(range=[0, chart.highest * 1.04])
+    return made
+
+
+def _trace(chart: Chart, trace: Trace) -> dict[str, Any]:
+    colour = f"var({trace.token})"
+    fields: dict[str, Any] = {
+        "name": trace.label,
+        "meta": {"column": str(trace.column)},
+        "hovertemplate": f"%{{y}}{chart.suffix}",
+        "marker": {"color": colour},
+    }
+    if chart.kind == "bars":
+        return {**fields, "type": "bar"}
+    # A lone value between gaps is a dot, because a line needs two ends.
+    return {**fields, "type": "scatter", "mode": "lines+markers", "line": {"color": colour}}

@@ -1,0 +1,31 @@
+"""The spans of time a page can look back over, and the steps they are counted in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    key: str  # in the address
+    label: str
+    span_s: int
+    step_s: int
+    steps_in_words: str
+    tick_format: str = "%H:%M"  # of the charts' time axis
+
+    @property
+    def length(self) -> int:
+        return self.span_s // self.step_s
+
+    def first_s(self, now_s: float) -> int:
+        """Where the first step starts, so that the step of `now_s` is the last one."""
+        return int(now_s) // self.step_s * self.step_s - self.span_s + self.step_s
+
+
+LIVE = Range("5m", "5 min", 300, 5, "steps of 5 s")
+HOUR = Range("1h", "1 h", 3_600, 60, "steps of 1 min")
+DAY = Range("24h", "24 h", 86_400, 1_800, "half-hour steps")
+WEEK = Range("7d", "7 d", 7 * 86_400, 3 * 3_600, "steps of 3 h", "%-d %b")
+
+RANGES = {one.key: one for one in (LIVE, HOUR, DAY, WEEK)}

@@ -1,0 +1,21 @@
+"""The addresses of monitoring; included at the site's root, because the overview is its."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from monitoring import views
+
+app_name = "monitoring"
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("getting-started/dismiss/", views.dismiss_first_steps, name="dismiss-first-steps"),
+    path("monitoring/", views.traffic, name="traffic"),
+    path("monitoring/providers/", views.traffic_providers, name="traffic-providers"),
+    path("monitoring/figures/", views.traffic_figures, name="traffic-figures"),
+    path("monitoring/live/", views.live_events, name="live"),
+    path("monitoring/calls/", views.call_list, name="call-list"),
+    path("monitoring/calls.csv", views.call_export, name="call-export"),
+    path("monitoring/calls/<str:call_id>/", views.call_detail, name="call-detail"),
+]

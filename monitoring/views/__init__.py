@@ -1,0 +1,18 @@
+"""The pages of monitoring; one module per page."""
+
+from monitoring.views.calls import call_detail, call_export, call_list
+from monitoring.views.live import live_events
+from monitoring.views.overview import dismiss_first_steps, overview
+from monitoring.views.traffic import traffic, traffic_figures, traffic_providers
+
+__all__ = [
+    "call_detail",
+    "call_export",
+    "call_list",
+    "dismiss_first_steps",
+    "live_events",
+    "overview",
+    "traffic",
+    "traffic_figures",
+    "traffic_providers",
+]

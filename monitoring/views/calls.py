@@ -1,0 +1,194 @@
+"""The calls one by one: a searchable table, and each call's trail."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from itertools import islice
+
+from asgiref.sync import sync_to_async
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    QueryDict,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from catalog.models import Provider
+from freellm_site.lib.htmx import HtmxRequest, render_swap
+from monitoring.forms import CallFilter
+from monitoring.models import CallRecord
+from monitoring.owners import owner_names
+from monitoring.paging import (
+    COUNTED_AT_MOST,
+    BadCursorError,
+    CallPage,
+    Cursor,
+    bounded_count,
+    page_of,
+)
+from monitoring.presenting import call_rows, lanes
+from monitoring.querysets import CallQuerySet
+
+EXPORTED_AT_MOST = 100_000
+EXPORTED = (
+    *("call_id", "at", "source", "owner", "outcome", "course", "provider", "model", "cached"),
+    *("is_streamed", "duration_s", "first_token_s", "prompt_tokens", "completion_tokens"),
+    *("is_usage_estimated", "attempt_count", "throttled_count", "detail"),
+)
+_CHUNK = 1_000
+_ORDERS = ("at", "-at")
+_PLACES = ("after", "before")
+_NO_CALLS = "0"
+
+
+@require_safe
+def call_list(request: HtmxRequest) -> HttpResponse:
+    """Filters, order and place are in the address; what is wrong there is said on the page."""
+    newest = _newest()
+    if request.htmx and "seen" in request.GET and (answer := _nothing_to_swap(request, newest)):
+        return answer
+    form = CallFilter(request.GET)
+    found = form.calls()
+    page, problems = _page(found, request.GET)
+    count = bounded_count(found)
+    context = {
+        "newest": newest,
+        "is_live": not any(request.GET.get(name) for name in (*form.fields, *_PLACES, "sort")),
+        "form": form,
+        "page": page,
+        "rows": call_rows(page.calls, form.names),
+        "problems": problems,
+        "count": min(count, COUNTED_AT_MOST),
+        "is_more": count > COUNTED_AT_MOST,
+        "is_filtered": any(request.GET.get(name) for name in form.fields),
+        "oldest_first": request.GET.get("sort") == "at",
+        "links": _links(request.GET, page),
+        "has_calls": bool(page.calls) or CallRecord.objects.exists(),
+        "export_limit": EXPORTED_AT_MOST,
+    }
+    return render_swap(request, "monitoring/call_list.html", "monitoring/_call_table.html", context)
+
+
+@require_safe
+def call_detail(request: HttpRequest, call_id: str) -> HttpResponse:
+    """One call. It may not be written yet, or no longer kept: the page says so, with a 404."""
+    call = CallRecord.objects.filter(call_id=call_id).first()
+    if call is None:
+        return render(
+            request, "monitoring/call_unknown.html", {"call_id": call_id[:64]}, status=404
+        )
+    names = dict(Provider.objects.values_list("slug", "name"))
+    drawn, axis_s = lanes(call)
+    context = {
+        "row": call_rows([call], names)[0],
+        "call": call,
+        "lanes": drawn,
+        "axis_s": axis_s,
+    }
+    return render(request, "monitoring/call_detail.html", context)
+
+
+@require_GET
+async def call_export(request: HttpRequest) -> HttpResponseBase:
+    """The filter's calls as CSV, newest first, at most EXPORTED_AT_MOST."""
+    form = await sync_to_async(CallFilter)(request.GET)
+    if not await sync_to_async(form.is_valid)():
+        return HttpResponse(
+            form.errors.as_text(), status=400, content_type="text/plain; charset=utf-8"
+        )
+    response = StreamingHttpResponse(
+        _csv_lines(form.calls()), content_type="text/csv; charset=utf-8"
+    )
+    response["Content-Disposition"] = 'attachment; filename="calls.csv"'
+    return response
+
+
+async def _csv_lines(found: CallQuerySet) -> AsyncIterator[str]:
+    rows = found.order_by("-at", "-pk").only(*EXPORTED)[:EXPORTED_AT_MOST]
+    iterator = rows.iterator(chunk_size=_CHUNK)
+    yield _csv_line(EXPORTED)
+    while chunk := await sync_to_async(_csv_chunk)(iterator):
+        yield chunk
+
+
+def _csv_chunk(calls: Iterator[CallRecord]) -> str:
+    chunk = list(islice(calls, _CHUNK))
+    owners = owner_names(call.owner for call in chunk)
+    return "".join(_csv_line(_csv_values(call, owners)) for call in chunk)
+
+
+def _csv_values(call: CallRecord, owners: Mapping[str, str]) -> list[object]:
+    """As the table shows them: names for owners, nothing where no usage is known."""
+    shown: dict[str, object] = {"owner": owners[call.owner]}
+    if not call.is_usage_known:
+        shown |= {"prompt_tokens": "", "completion_tokens": ""}
+    return [shown.get(name, getattr(call, name)) for name in EXPORTED]
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow([_harmless(value) for value in values])
+    return line.getvalue()
+
+
+def _harmless(value: object) -> object:
+    """A spreadsheet runs a text that begins like a formula."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
+
+
+def _newest() -> str:
+    """What a page that polls has seen: the last call written, and the minute its ages are of."""
+    last = CallRecord.objects.order_by("-pk").values_list("pk", flat=True).first()
+    return f"{last}.{int(time.time()) // 60}" if last else _NO_CALLS
+
+
+def _nothing_to_swap(request: HtmxRequest, newest: str) -> HttpResponse | None:
+    """Nothing new leaves the page alone; the first call of all needs the whole page."""
+    seen = request.GET["seen"]
+    if seen == newest:
+        return HttpResponse(status=204)
+    return HttpResponseClientRefresh() if seen == _NO_CALLS else None
+
+
+def _page(found: CallQuerySet, asked: QueryDict) -> tuple[CallPage, list[str]]:
+    problems = []
+    if asked.get("sort", "-at") not in _ORDERS:
+        problems.append("Calls are sorted by time only; the newest are first.")
+    oldest_first = asked.get("sort") == "at"
+    try:
+        after, before = (
+            Cursor.parse(text) if (text := asked.get(name, "")) else None for name in _PLACES
+        )
+    except BadCursorError:
+        problems.append("There is no such page. This is the first one.")
+        after = before = None
+    return page_of(found, oldest_first=oldest_first, after=after, before=before), problems
+
+
+def _links(asked: QueryDict, page: CallPage) -> dict[str, str]:
+    """Where the page leads, each with the filter kept."""
+    oldest_first = asked.get("sort") == "at"
+    return {
+        "previous": _query(asked, before=page.previous) if page.previous else "",
+        "next": _query(asked, after=page.next) if page.next else "",
+        "sort": _query(asked, sort="-at" if oldest_first else "at"),
+        "first": _query(asked),
+    }
+
+
+def _query(asked: QueryDict, **changes: object) -> str:
+    query = asked.copy()
+    for name in (*_PLACES, "seen"):
+        query.pop(name, None)
+    for name, value in changes.items():
+        query[name] = str(value)
+    return f"?{query.urlencode()}"

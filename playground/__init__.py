@@ -1,0 +1,1 @@
+"""People try prompts: conversations, runs, streaming to the browser."""

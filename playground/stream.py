@@ -1,0 +1,121 @@
+"""Server-sent events of a run: what the page swaps in while the answer grows.
+
+Events: `trail` (the attempts so far), `head` (who answers), `stats`, `block` (a finished part of
+the answer), `tail` (the part that still grows), `done` (the finished run; the page then closes
+the stream).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from django.template.loader import render_to_string
+
+from gateway.estimate import estimate_tokens
+from playground.models import Run, RunState
+from playground.presenting import ShownRun
+from playground.rendering import GrowingAnswer
+from playground.running import drive
+from playground.services import claim, settle_if_interrupted
+from playground.totals import totals_of
+
+# Proxies drop connections that are silent for half a minute or so.
+HEARTBEAT_EVERY_S = 10.0
+# The trail's time axis grows with the call.
+TRAIL_EVERY_S = 1.0
+# A second tab looks for news this often.
+LOOK_EVERY_S = 0.5
+# Browsers that lose the connection try again after this time; the run is over by then.
+RETRY_MS = 2_000
+
+
+def event(name: str, html: str) -> bytes:
+    data = "".join(f"data: {line}\n" for line in html.splitlines() or [""])
+    return f"event: {name}\n{data}\n".encode()
+
+
+async def run_events(run: Run, *, may_start: bool) -> AsyncGenerator[bytes, None]:
+    """Carry out the run where nobody has yet, else tell how it goes; always ends in `done`."""
+    yield f"retry: {RETRY_MS}\n\n".encode()
+    told = _Told()
+    if may_start and await claim(run):
+        async with aclosing(drive(run)) as steps:
+            async for _ in steps:
+                for one in await told.news(run):
+                    yield one
+    else:
+        async with aclosing(_watch(run)) as looks:
+            async for _ in looks:
+                for one in await told.news(run):
+                    yield one
+    yield await finished(run)
+
+
+async def finished(run: Run) -> bytes:
+    context = {"shown": ShownRun(run), "totals": await totals_of(run.conversation_id)}
+    return event("done", render_to_string("playground/_run_done.html", context))
+
+
+def signed_out() -> bytes:
+    """The session ended: the page says so and keeps what was typed."""
+    return event("done", render_to_string("playground/_signed_out.html"))
+
+
+async def _watch(run: Run) -> AsyncGenerator[None, None]:
+    """Wait until another connection has carried the run out, or its process is gone."""
+    await settle_if_interrupted(run)
+    while not run.is_over:
+        yield
+        await asyncio.sleep(LOOK_EVERY_S)
+        await run.arefresh_from_db()
+        await settle_if_interrupted(run)
+
+
+class _Told:
+    """What this connection has told already."""
+
+    def __init__(self) -> None:
+        self._growing = GrowingAnswer()
+        self._trail: tuple[int, str, bool] | None = None
+        self._answer = ""
+        self._told_at = time.monotonic()
+        self._trail_at = 0.0
+
+    async def news(self, run: Run) -> list[bytes]:
+        """Events for what has changed; a comment when there was nothing for long."""
+        if run.is_over:
+            return []  # `done` tells everything
+        events = [*self._trail_news(run), *await self._answer_news(run)]
+        now = time.monotonic()
+        if not events and now - self._told_at > HEARTBEAT_EVERY_S:
+            events = [b": still here\n\n"]
+        if events:
+            self._told_at = now
+        return events
+
+    def _trail_news(self, run: Run) -> list[bytes]:
+        trail = (len(run.trail), run.label, run.first_token_s is None)
+        now = time.monotonic()
+        is_old = now - self._trail_at > TRAIL_EVERY_S
+        if run.state == RunState.QUEUED or (trail == self._trail and not is_old):
+            return []
+        self._trail, self._trail_at = trail, now
+        context = {"shown": ShownRun(run)}
+        return [
+            event("head", render_to_string("playground/_answer_head.html", context)),
+            event("trail", render_to_string("playground/_trail.html", context)),
+        ]
+
+    async def _answer_news(self, run: Run) -> list[bytes]:
+        if run.answer == self._answer:
+            return []
+        self._answer = run.answer
+        # In a thread: Markdown can be slow to parse, and others wait for this loop.
+        settled, tail = await asyncio.to_thread(self._growing.grow, run.answer)
+        events = [event("block", settled)] if settled else []
+        context = {"shown": ShownRun(run), "tokens": estimate_tokens(run.answer)}
+        stats = render_to_string("playground/_stats_live.html", context)
+        return [*events, event("tail", tail), event("stats", stats)]

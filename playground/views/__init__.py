@@ -1,0 +1,1 @@
+"""The playground's pages and the stream behind them."""

@@ -1,0 +1,236 @@
+"""The catalog page: search, filters, facets, sorting, pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from catalog.models import Change, ChangeKind, Model, Offer, OfferStatus, Provider
+from tests.factories import make_model, make_offer, make_provider
+
+pytestmark = pytest.mark.django_db
+
+MOST_QUERIES = 20
+
+
+@pytest.fixture
+def small_catalog(db: None) -> None:
+    wren = make_model("Wren 8B Instruct", params_b=8.0, specialties=["code"])
+    heron = make_model(
+        "Heron 70B", family="heron", params_b=70.0, specialties=["code", "reasoning"]
+    )
+    ibis = make_model("Ibis Embed", family="ibis", params_b=None, modality="embedding")
+    fast = make_provider(slug="fast", name="Fast")
+    keyed = make_provider(slug="keyed", name="Keyed", auth="bearer", tier="trial")
+    make_offer(fast, wren, external_id="acme/wren-8b-instruct", context_tokens=8_192)
+    make_offer(keyed, wren, external_id="wren-8b")
+    make_offer(keyed, heron, external_id="heron-70b", context_tokens=131_072)
+    make_offer(fast, ibis, external_id="ibis")
+    make_offer(fast, make_model("Dodo 1B"), external_id="dodo", status=OfferStatus.RETIRED)
+
+
+def names(client: Client, query: str = "") -> Sequence[str]:
+    page = client.get(f"/catalog/{query}").content.decode()
+    return re.findall(r'class="name" href="/catalog/models/[^"]+" data-row-link>([^<]+)', page)
+
+
+def count(client: Client, query: str, facet: str, value: str) -> int:
+    page = client.get(f"/catalog/{query}").content.decode()
+    found = re.search(rf'id="facet-{facet}-{value}".*?class="n">(\d+)', page, re.DOTALL)
+    assert found is not None
+    return int(found.group(1))
+
+
+@pytest.mark.usefixtures("small_catalog")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", {"Wren 8B Instruct", "Heron 70B", "Ibis Embed"}),
+        ("?q=WREN+8b", {"Wren 8B Instruct"}),
+        ("?q=acme", {"Wren 8B Instruct"}),
+        ("?q=heron", {"Heron 70B"}),
+        ("?q=%25", set()),
+        ("?good=code", {"Wren 8B Instruct", "Heron 70B"}),
+        ("?good=code&good=reasoning", {"Heron 70B"}),
+        ("?size=small&size=unknown", {"Wren 8B Instruct", "Ibis Embed"}),
+        ("?kind=embedding", {"Ibis Embed"}),
+        ("?provider=keyed", {"Wren 8B Instruct", "Heron 70B"}),
+        ("?tier=trial&size=large", {"Heron 70B"}),
+        ("?now=usable", {"Wren 8B Instruct", "Ibis Embed"}),
+        ("?now=retired", {"Dodo 1B"}),
+        ("?now=new", set()),
+    ],
+)
+def test_filters(viewer_client: Client, query: str, expected: set[str]) -> None:
+    """Values of one group widen, groups and abilities narrow; retired shows only on demand."""
+    assert set(names(viewer_client, query)) == expected
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_facets_count_under_the_current_filter(viewer_client: Client) -> None:
+    """A count says how many models its value would leave; its own group is left out."""
+    assert count(viewer_client, "", "good", "code") == 2
+    assert count(viewer_client, "?good=reasoning", "good", "code") == 1
+    assert count(viewer_client, "?size=large", "size", "small") == 1
+    assert count(viewer_client, "?size=large", "provider", "keyed") == 1
+    assert count(viewer_client, "?now=usable", "now", "retired") == 0
+    page = viewer_client.get("/catalog/?kind=embedding").content.decode()
+    assert re.search(r'id="facet-good-code"[^>]*disabled', page)
+
+
+def test_a_long_facet_shows_its_fullest_values_first(viewer_client: Client) -> None:
+    """Eight providers by count, those in force before them; the rest waits behind a link."""
+    for number in range(12):
+        provider = make_provider(name=f"Provider {number}", slug=f"p-{number}")
+        for other in range(number):
+            make_offer(provider, make_model(f"Wren {other}B"))
+    page = viewer_client.get("/catalog/?provider=p-2").content.decode()
+    first, more = page.split("More providers, 4")
+    assert re.findall(r'id="facet-provider-(p-\d+)"', first) == [
+        *("p-2", "p-11", "p-10", "p-9", "p-8", "p-7", "p-6", "p-5")
+    ]
+    assert re.findall(r'id="facet-provider-(p-\d+)"', more) == ["p-4", "p-3", "p-1", "p-0"]
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_a_change_is_seen_on_the_next_page(admin_client: Client) -> None:
+    """What is kept of the rows is forgotten with every change that the product makes."""
+    before = names(admin_client, "?now=usable")
+    admin_client.post("/catalog/providers/fast/switch/", {"is_enabled": "0"})
+    assert names(admin_client, "?now=usable") == []
+    admin_client.post("/catalog/providers/fast/switch/", {"is_enabled": "1"})
+    assert names(admin_client, "?now=usable") == before
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_sorting(viewer_client: Client) -> None:
+    """Unknown figures come last, whichever way a column is sorted."""
+    assert names(viewer_client, "?sort=-size") == ["Heron 70B", "Wren 8B Instruct", "Ibis Embed"]
+    assert names(viewer_client, "?sort=size") == ["Wren 8B Instruct", "Heron 70B", "Ibis Embed"]
+    assert names(viewer_client, "?sort=-context")[0] == "Heron 70B"
+    assert names(viewer_client, "?sort=name")[0] == "Heron 70B"
+    assert names(viewer_client)[0] == "Wren 8B Instruct"
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_offers_open_in_place_without_script(viewer_client: Client) -> None:
+    """The row's own link opens it; only matching offers are inside."""
+    slug = Model.objects.get(name="Wren 8B Instruct").slug
+    page = viewer_client.get(f"/catalog/?open={slug}").content.decode()
+    assert "acme/wren-8b-instruct" in page
+    assert "No key" in page
+    narrowed = viewer_client.get(f"/catalog/?open={slug}&provider=keyed").content.decode()
+    assert "acme/wren-8b-instruct" not in narrowed
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_what_a_refresh_added_is_new_for_a_week(viewer_client: Client) -> None:
+    """New is what a refresh found, not what an installation brought."""
+    offer = Offer.objects.get(external_id="heron-70b")
+    Change.objects.create(
+        kind=ChangeKind.ADDED,
+        provider=offer.provider,
+        offer=offer,
+        external_id="heron-70b",
+        model_name="Heron 70B",
+    )
+    assert names(viewer_client, "?now=new") == ["Heron 70B"]
+
+
+@pytest.mark.usefixtures("small_catalog")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?kind=zzz",
+        "?sort=--name",
+        "?sort=price",
+        "?page=0",
+        "?page=-1",
+        "?page=1e9",
+        "?page=" + "9" * 400,
+        "?page=²",
+        "?provider=<script>alert(1)</script>",
+        "?q=" + "x" * 5000,
+        "?q=☃%20𝄞",
+        "?open=nobody&open=" + "x" * 300,
+        "?density=wide",
+        "?now=usable&now=usable&now=never",
+    ],
+)
+def test_nonsense_is_ignored_with_a_notice(viewer_client: Client, query: str) -> None:
+    """Never an error of ours, never markup of theirs."""
+    response = viewer_client.get(f"/catalog/{query}")
+    assert response.status_code == 200
+    assert b"<script>alert" not in response.content
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_an_unknown_value_is_named(viewer_client: Client) -> None:
+    """The notice says which value was ignored."""
+    assert (
+        "“zzz” is not a choice of Kind" in viewer_client.get("/catalog/?kind=zzz").content.decode()
+    )
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_a_page_beyond_the_last_is_a_404_with_a_way_back(viewer_client: Client) -> None:
+    """Also for htmx, which swaps the answer in place."""
+    for headers in ({}, {"HX-Request": "true"}):
+        response = viewer_client.get("/catalog/?page=999999999", headers=headers)
+        assert response.status_code == 404
+        assert b"Go to the last page" in response.content
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_a_swap_brings_rows_counts_and_announcement(viewer_client: Client) -> None:
+    """The fragment holds no page around it, and the address in its normal form."""
+    response = viewer_client.get(
+        "/catalog/?q=wren&kind=&page=1",
+        headers={"HX-Request": "true", "HX-Trigger": "filters"},
+    )
+    page = response.content.decode()
+    assert "<html" not in page
+    assert 'id="facet-kind" hx-swap-oob="true"' in page
+    assert "1 model, 2 offers" in page
+    assert response["HX-Replace-Url"] == "/catalog/?q=wren"
+    assert "HX-Request" in response["Vary"]
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_density_is_kept_in_a_cookie(viewer_client: Client) -> None:
+    """The next page remembers the choice."""
+    viewer_client.get("/catalog/?density=compact")
+    assert b'data-density="compact"' in viewer_client.get("/catalog/").content
+
+
+def test_an_empty_catalog_says_what_fills_it(viewer_client: Client) -> None:
+    """No fake rows."""
+    assert b"sync_catalog" in viewer_client.get("/catalog/").content
+
+
+def test_ten_thousand_offers_cost_as_many_queries_as_ten(
+    viewer_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Filters, facets and open rows included."""
+    provider: Provider = make_provider()
+    models = Model.objects.bulk_create(
+        Model(slug=f"m-{n}", name=f"Model {n}", params_b=n % 200) for n in range(5_000)
+    )
+    Offer.objects.bulk_create(
+        Offer(provider=provider, model=models[n % 5_000], external_id=f"id-{n}")
+        for n in range(10_000)
+    )
+    with django_assert_max_num_queries(MOST_QUERIES):
+        page = viewer_client.get("/catalog/?size=small&open=m-0&open=m-1&sort=name")
+    assert b"id-0" in page.content
+
+
+def test_search_needs_no_session_of_an_admin(viewer_client: Client, client: Client) -> None:
+    """Viewers read; who is not signed in is sent to sign in; writes are refused."""
+    assert viewer_client.get("/catalog/").status_code == 200
+    assert client.get("/catalog/").status_code == 302
+    assert viewer_client.post("/catalog/").status_code == 405

@@ -1,0 +1,152 @@
+"""What the engine knows of an offer, on the catalog's pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import Client
+
+from catalog.models import Model, Offer
+from catalog.targets import targets_for
+from gateway.clock import SystemClock
+from gateway.errors import ProviderUnavailable
+from gateway.limiter.limiter import Limiter
+from gateway.policy import StaticPolicy
+from gateway.resilience.breaker import Breakers
+from gateway.store import Store
+from tests.factories import make_key, make_model, make_offer, make_provider
+from tests.servers import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAILURES_THAT_TRIP = 30
+
+
+@pytest.fixture
+def wren() -> Model:
+    return make_model("Wren 8B Instruct")
+
+
+def offer_of(wren: Model, name: str, **limits: int) -> Offer:
+    return make_offer(make_provider(name=name, slug=name.lower()), wren, limits=limits)
+
+
+async def take(redis_url: str, offer: Offer, calls: int = 1) -> None:
+    (target,) = await targets_for([offer.pk])
+    async with Store(redis_url) as store:
+        for _ in range(calls):
+            await Limiter(store, StaticPolicy(), SystemClock()).reserve(target, 10, 10)
+
+
+async def trip(redis_url: str, offer: Offer) -> None:
+    (target,) = await targets_for([offer.pk])
+    async with Store(redis_url) as store:
+        breakers = Breakers(store, StaticPolicy(), SystemClock())
+        for number in range(FAILURES_THAT_TRIP):
+            failure = ProviderUnavailable("It answered 503.")
+            await breakers.leave(target, f"call-{number}", failure)
+
+
+def words_of(page: str) -> str:
+    """The page as a person reads it, spaces as plain ones."""
+    text = re.sub(r"<[^>]+>", " ", page)
+    return " ".join(text.replace("\u202f", " ").replace("\xa0", " ").split())
+
+
+def test_a_fresh_offer_is_closed_and_full(viewer_client: Client, wren: Model) -> None:
+    """The longest window speaks, and where the limit is known from stands beside it."""
+    offer_of(wren, "Fresh", rpm=10, rpd=250)
+    page = viewer_client.get(wren.get_absolute_url()).content.decode()
+    assert "Closed" in words_of(page)
+    assert "250 a day" in words_of(page)
+    assert 'aria-label="100\xa0% left"' in page
+    assert "published" in words_of(page)
+
+
+def test_offers_stand_in_the_order_of_trying(
+    viewer_client: Client, wren: Model, redis_url: str
+) -> None:
+    """By what is left; used up after that, refused by a breaker last but for those without key."""
+    half, full, empty, broken = (
+        offer_of(wren, "Half", rpd=10),
+        offer_of(wren, "Zfull", rpd=10),
+        offer_of(wren, "Empty", rpd=2),
+        offer_of(wren, "Broken", rpd=10),
+    )
+    make_offer(make_provider(name="Akeyless", auth="bearer"), wren)
+    async_to_sync(take)(redis_url, half, 5)
+    async_to_sync(take)(redis_url, empty, 2)
+    async_to_sync(trip)(redis_url, broken)
+    page = viewer_client.get(wren.get_absolute_url()).content.decode()
+    places = [page.index(f">{one.provider.name}</a>") for one in (full, half, empty, broken)]
+    assert places == sorted(places)
+    assert places[-1] < page.index(">Akeyless</a>")
+    words = words_of(page)
+    for expected in ("Closed 10 a day", "Closed 5 a day", "Used up 0 a day", "Open", "No key"):
+        assert expected in words
+    assert "tried again in" in page
+    assert "5 of 10 requests a day left, all of it again in" in page
+
+
+def test_the_list_draws_a_shape_for_each_offer(
+    viewer_client: Client, wren: Model, redis_url: str
+) -> None:
+    """Best first, with the same in words, and what is left of the best."""
+    offer_of(wren, "Fresh", rpd=10)
+    async_to_sync(trip)(redis_url, offer_of(wren, "Broken", rpd=10))
+    async_to_sync(take)(redis_url, offer_of(wren, "Empty", rpd=1))
+    make_offer(make_provider(name="Keyless", auth="bearer"), wren)
+    page = viewer_client.get(f"/catalog/?open={wren.slug}").content.decode()
+    row = page[page.index("data-row-link") : page.index('class="detail"')]
+    assert re.findall(r"#g-(\w+)", row) == ["full", "half", "hollow", "unknown"]
+    assert "4 offers: 1 closed, 1 used up, 1 open, 1 cannot be called" in words_of(row)
+    assert "10 a day" in words_of(row)
+    opened = words_of(page[page.index('class="detail"') :])
+    assert "Closed 10 rpd 10 a day published" in opened
+
+
+def test_an_offer_with_two_keys_stands_as_the_better_one(
+    viewer_client: Client, wren: Model, redis_url: str
+) -> None:
+    """One key used up is no reason to say that the offer is."""
+    provider = make_provider(auth="bearer")
+    offer = make_offer(provider, wren, limits={"rpd": 3})
+    make_key(provider, "sk_first_made_up_0001")
+    async_to_sync(take)(redis_url, offer, 3)
+    assert "Used up" in words_of(viewer_client.get(wren.get_absolute_url()).content.decode())
+    make_key(provider, "sk_second_made_up_0002")
+    page = words_of(viewer_client.get(wren.get_absolute_url()).content.decode())
+    assert "Used up" not in page
+    assert "3 a day" in page
+
+
+def test_without_limits_nothing_is_made_up(viewer_client: Client, wren: Model) -> None:
+    """Closed, and what is left is not published."""
+    offer_of(wren, "Silent")
+    page = words_of(viewer_client.get(wren.get_absolute_url()).content.decode())
+    assert "Closed not published" in page
+
+
+def test_the_providers_page_shows_the_same(viewer_client: Client, wren: Model) -> None:
+    """Its offers with what is left of each."""
+    offer = offer_of(wren, "Fresh", rpd=250)
+    page = words_of(viewer_client.get(offer.provider.get_absolute_url()).content.decode())
+    assert "Closed 250 a day" in page
+
+
+def test_pages_open_while_redis_is_away(
+    viewer_client: Client, wren: Model, redis_server: RedisServer
+) -> None:
+    """The state and what is left are not known, and the page says so; nothing fails."""
+    offer = offer_of(wren, "Fresh", rpd=10)
+    redis_server.kill()
+    pages = (wren.get_absolute_url(), offer.provider.get_absolute_url(), "/catalog/")
+    try:
+        for url in (*pages, f"/catalog/?open={wren.slug}"):
+            response = viewer_client.get(url)
+            assert response.status_code == 200
+            assert "not known now" in words_of(response.content.decode()).lower()
+    finally:
+        redis_server.ensure_running()

@@ -1,0 +1,74 @@
+"""One model's page."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from catalog.models import Change, ChangeKind, Origin
+from tests.factories import make_model, make_offer, make_provider
+
+pytestmark = pytest.mark.django_db
+
+
+def test_offers_that_can_be_called_come_first(viewer_client: Client) -> None:
+    """With published limits, ids to copy and the provider's own call."""
+    model = make_model("Wren 8B Instruct", specialties=["code"])
+    keyed = make_provider(name="A keyed one", auth="bearer", env_var="WREN_API_KEY")
+    free = make_provider(name="Z free one", limits={"rpm": 30, "tpd": 200_000})
+    make_offer(keyed, model, external_id="keyed/wren")
+    make_offer(free, model, external_id="free/wren", context_tokens=131_072)
+    page = viewer_client.get(model.get_absolute_url()).content.decode()
+    assert page.index("Z free one") < page.index("A keyed one")
+    assert 'data-copy="free/wren"' in page
+    assert "200k" in page
+    assert "No key" in page
+    assert f'"model": "{"free/wren"}"' in page.replace("&quot;", '"')
+    assert "/playground/?model=" in page
+
+
+def test_history_shows_what_refreshes_found(viewer_client: Client) -> None:
+    """A change stays with its time and its detail."""
+    offer = make_offer()
+    Change.objects.create(
+        kind=ChangeKind.CHANGED,
+        provider=offer.provider,
+        offer=offer,
+        external_id=offer.external_id,
+        model_name=offer.model.name,
+        detail="context 256k, was 131k",
+    )
+    page = viewer_client.get(offer.model.get_absolute_url()).content.decode()
+    assert "context 256k, was 131k" in page
+
+
+def test_a_bookmark_of_a_removed_model_names_similar_ones(viewer_client: Client) -> None:
+    """A 404 that says so and offers a search."""
+    make_offer(model=make_model("Wren 8B Instruct"))
+    response = viewer_client.get("/catalog/models/wren-8b-instruct-old/")
+    page = response.content.decode()
+    assert response.status_code == 404
+    assert "not in the catalog" in page
+    assert "Wren 8B Instruct" in page
+    assert 'name="q" value="wren 8b"' in page
+
+
+def test_many_offers_cost_no_more_queries(
+    viewer_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    """One query for all offers, whoever serves them."""
+    model = make_model()
+    for _ in range(30):
+        make_offer(make_provider(), model)
+    with django_assert_max_num_queries(20):
+        viewer_client.get(model.get_absolute_url())
+
+
+def test_a_simulated_model_has_no_call_to_copy(viewer_client: Client) -> None:
+    """There is no provider to call without us."""
+    provider = make_provider(origin=Origin.SIMULATOR, base_url="{SIMULATOR_URL}/wren/v1")
+    offer = make_offer(provider)
+    page = viewer_client.get(offer.model.get_absolute_url()).content.decode()
+    assert "Call it" not in page
+    assert "SIMULATOR_URL" not in page

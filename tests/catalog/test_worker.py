@@ -1,0 +1,107 @@
+"""A refresh on a real Celery worker, and what is left when that worker is killed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from catalog.models import OfferStatus, Refresh, RefreshState
+from catalog.services import SILENT_AFTER, request_refresh
+from catalog.tasks import refresh_all
+from tests.catalog.list_server import ListServer
+from tests.factories import make_offer, make_provider
+from tests.servers import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def server() -> Iterator[ListServer]:
+    server = ListServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def worker(redis_server: RedisServer) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker on this test's database and Redis, in a process group of its own."""
+    database = connection.settings_dict["NAME"]
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "celery", "-A", "freellm_site", "worker"),
+            *("--pool", "solo", "--loglevel", "WARNING", "--without-mingle", "--without-gossip"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+        start_new_session=True,
+    )
+    yield process
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=20)
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float = 60) -> None:
+    """Look ten times a second; raises AssertionError when it never comes true."""
+    deadline = time.monotonic() + within_s
+    pause = threading.Event()
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came true"
+        pause.wait(0.1)
+
+
+def test_a_worker_does_what_the_button_asks(
+    server: ListServer, worker: subprocess.Popen[bytes]
+) -> None:
+    """From the queue through the worker into the catalog."""
+    provider = make_provider(list_url=server.lists("/v1/models", "acme/wren-8b"))
+    row = request_refresh()
+
+    wait_until(lambda: Refresh.objects.get(pk=row.pk).state == RefreshState.DONE)
+
+    assert provider.offers.get().external_id == "acme/wren-8b"
+
+
+def test_a_worker_killed_in_the_middle_leaves_the_catalog_whole(
+    server: ListServer, worker: subprocess.Popen[bytes]
+) -> None:
+    """What was renewed holds, what was not is as before, and the next refresh goes through."""
+    quick = make_provider(list_url=server.lists("/quick/models", "a-1b"))
+    slow = make_provider(list_url=server.lists("/v1/slow", "b-2b", "c-3b"))
+    kept = make_offer(slow, external_id="old-1b")
+    row = request_refresh()
+    wait_until(lambda: Refresh.objects.get(pk=row.pk).done == 1)
+
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait(timeout=20)
+
+    kept.refresh_from_db()
+    assert quick.offers.get().external_id == "a-1b"
+    assert [offer.external_id for offer in slow.offers.all()] == ["old-1b"]
+    assert kept.status == OfferStatus.ACTIVE
+    server.release.set()
+    _let_time_pass(row)
+    refresh_all()
+    row.refresh_from_db()
+    assert row.state == RefreshState.FAILED
+    assert slow.offers.count() == 3
+
+
+def _let_time_pass(row: Refresh) -> None:
+    """As long as it takes to believe that the worker is gone."""
+    long_ago = timezone.now() - SILENT_AFTER - dt.timedelta(seconds=1)
+    Refresh.objects.filter(pk=row.pk).update(heartbeat_at=long_ago)

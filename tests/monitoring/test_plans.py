@@ -1,0 +1,51 @@
+"""The indexes do what they were made for, on a database that was never analysed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.db import connection, models
+
+from monitoring.models import CallRecord
+from monitoring.ranges import RANGES, Range
+from tests.factories import make_call
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plan"),
+]
+
+
+def plan(found: models.QuerySet[Any, Any]) -> str:
+    sql, parameters = found.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        return "; ".join(row[3] for row in cursor.fetchall())
+
+
+@pytest.mark.parametrize("range_", RANGES.values(), ids=RANGES)
+def test_counting_never_reads_the_rows(range_: Range) -> None:
+    """Charts are counted from one covering index, and only its part in the range."""
+    make_call()
+    steps = plan(CallRecord.objects.counted_by_step(range_, range_.first_s(time.time())))
+
+    assert "SEARCH" in steps
+    assert "COVERING INDEX call_counting" in steps
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({}, "call_newest"),
+        ({"provider": "x"}, "call_provider_newest"),
+        ({"course": "failed"}, "call_course_newest"),
+    ],
+)
+def test_pages_are_read_in_index_order(filters: dict[str, str], index: str) -> None:
+    """The newest fifty of a million are found without sorting."""
+    steps = plan(CallRecord.objects.filter(**filters).order_by("-at", "-pk")[:51])
+
+    assert index in steps
+    assert "TEMP B-TREE" not in steps

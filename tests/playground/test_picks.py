@@ -1,0 +1,72 @@
+"""What the composer shows before anything is sent."""
+
+from __future__ import annotations
+
+from django.test import AsyncClient
+
+from playground.models import Run
+from tests.playground.conftest import Simulate
+
+RECOMMEND = "/playground/recommend/"
+
+
+async def test_three_models_with_score_parts_and_reasons(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """While typing, the best models appear with why; nothing is called or kept."""
+    for number, name in enumerate(["Wren 8B", "Heron 32B", "Kestrel 70B", "Swift 3B"]):
+        await simulate(slug=f"sim-{number}", name=name)
+    response = await operator_async_client.post(RECOMMEND, {"prompt": "Write a Python function"})
+    text = response.content.decode()
+    assert text.count('class="pick"') == 3
+    assert "code, medium" in text
+    for part in ("Fit ", "Speed ", "Left ", "Health ", "answers in about", "tokens"):
+        assert part in text
+    assert not await Run.objects.aexists()
+
+
+async def test_half_typed_parameters_do_not_disturb(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """An unfinished number is no reason to show nothing."""
+    await simulate()
+    response = await operator_async_client.post(
+        RECOMMEND, {"prompt": "Hello there", "temperature": "0.", "max_tokens": "x"}
+    )
+    assert response.status_code == 200
+    assert 'class="pick"' in response.content.decode()
+
+
+async def test_the_chosen_model_stays_chosen(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """Typing on does not take back a choice."""
+    simulated = await simulate()
+    response = await operator_async_client.post(
+        RECOMMEND, {"prompt": "Hello there", "offer": str(simulated.offer.pk)}
+    )
+    assert f'value="{simulated.offer.pk}" checked' in response.content.decode()
+
+
+async def test_a_link_chooses_model_and_prompt(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """`?model=` and `?prompt=` fill the composer."""
+    simulated = await simulate()
+    slug = simulated.offer.model.slug
+    page = await operator_async_client.get(f"/playground/?model={slug}&prompt=Why%3F")
+    text = page.content.decode()
+    assert f'value="{simulated.offer.pk}" checked' in text
+    assert "Why?</textarea>" in text
+
+
+async def test_used_up_quota_is_said(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """After a call the picks tell how much of a small quota is left."""
+    simulated = await simulate()
+    simulated.offer.limits = {"rpm": 2}
+    await simulated.offer.asave()
+    await operator_async_client.post("/playground/send/", {"prompt": "Say something"})
+    response = await operator_async_client.post(RECOMMEND, {"prompt": "Hello there"})
+    assert "left of this minute" in response.content.decode()
