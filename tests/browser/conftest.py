@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser_setup import chromium
 from tests.product import Product
 
 # One product serves all browser tests, so they run in one process.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+# What a page shows may come late on a busy machine; what it must not show is awaited, too.
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -81,7 +86,7 @@ def _is_complaint(message: ConsoleMessage) -> bool:
 
 
 def _watched(page: Page, console: list[str]) -> Page:
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.on("pageerror", lambda error: console.append(str(error)))
     page.on(
         "console",
@@ -126,7 +131,7 @@ def page_without_js(browser: Browser, product: Product) -> Iterator[Page]:
         base_url=product.url, java_script_enabled=False, storage_state=product.state
     )
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield page
     context.close()
 

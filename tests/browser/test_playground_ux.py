@@ -28,7 +28,7 @@ def test_a_stopped_answer_shows_how_it_ended(page: Page) -> None:
     """The verdict, Retry and the figures stand above the composer; nothing says it fell back."""
     page.goto("/playground/?model=albatross-405b")  # slow enough to be stopped
     send(page, LONG)
-    expect(page.get_by_text("There are several sides")).to_be_visible()
+    expect(page.get_by_text("This is a simulated answer")).to_be_visible()
     stop(page)
     page.wait_for_function(f"({HIDDEN_PX})() === 0")
     expect(page.get_by_role("button", name="Retry")).to_be_in_viewport()
@@ -41,7 +41,7 @@ def test_a_phone_shows_the_answer_it_asked_for(phone: Page) -> None:
     phone.get_by_placeholder("Ask anything").fill(LONG)
     expect(phone.locator(".pick").first).to_be_visible()
     phone.get_by_role("button", name="Send").tap()
-    expect(phone.get_by_text("There are several sides")).to_be_in_viewport()
+    expect(phone.get_by_text("This is a simulated answer")).to_be_in_viewport()
     expect(phone.get_by_role("button", name="Stop")).to_be_in_viewport()
     stop(phone)
     expect(phone.get_by_text("You stopped this answer")).to_be_in_viewport()
