@@ -9,7 +9,7 @@ One deadline covers all of it, one event tells of it, and leaving early undoes i
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from gateway.admission import Admissions
 from gateway.attempts import Attempting, Attempts
@@ -24,7 +24,8 @@ from gateway.dispatch import Dispatcher
 from gateway.errors import GatewayError, NotCached
 from gateway.events import EventSink, NullEventSink, RedisEventSink
 from gateway.limiter.quota import Level
-from gateway.policy import PolicySource, StaticPolicy
+from gateway.policy import PolicySource
+from gateway.policy.live import LivePolicy
 from gateway.resilience.breaker import BreakerView
 from gateway.store import Store
 from gateway.transport import OutgoingRequest, Transport
@@ -81,14 +82,16 @@ class Gateway:
     ) -> AsyncIterator[Gateway]:
         """Own connections and Redis pool until the block is left.
 
-        Without a `sink` events go to the Redis stream; without a URL there is no Redis, and
-        the engine is degraded by choice.
+        Without a `sink` events go to the Redis stream, without a `policy` it is the one published
+        there; without a URL there is no Redis, and the engine is degraded by choice.
         """
-        async with Transport() as transport, Store(redis_url) as store:
+        async with Transport() as transport, Store(redis_url) as store, AsyncExitStack() as stack:
+            if policy is None:
+                policy = await stack.enter_async_context(LivePolicy(store).watched())
             gateway = cls(
                 transport=transport,
                 store=store,
-                policy=policy or StaticPolicy(),
+                policy=policy,
                 sink=sink or (RedisEventSink(store) if redis_url else NullEventSink()),
                 clock=clock or SystemClock(),
             )

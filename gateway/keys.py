@@ -15,6 +15,9 @@ PREFIX = "freellm"
 EVENT_STREAM = f"{PREFIX}:events"
 EVENT_STREAM_LENGTH = 100_000  # about; the recorder reads within a second
 
+# Overrides of the policy, published whole; the database keeps them for ever.
+POLICY = f"{PREFIX}:policy"
+
 # A window's counters outlive the window, so that late settlements still find them.
 WINDOW_TTL_FACTOR = 2
 BREAKER_TTL_S = 86_400

@@ -1,0 +1,30 @@
+"""Every tunable of the engine: typed, with its unit, bounds and one line of help.
+
+One module per group of fields; `levels` puts default, provider and offer on top of one another,
+`live` brings a change to every process.
+"""
+
+from gateway.policy.breaker import BreakerPolicy
+from gateway.policy.cache import CachePolicy
+from gateway.policy.dispatch import DispatchPolicy
+from gateway.policy.groups import TUNABLES, Policy, Tunable
+from gateway.policy.levels import Overrides, PolicySource, Scope, StaticPolicy
+from gateway.policy.limiter import LimiterPolicy
+from gateway.policy.retry import RetryPolicy
+from gateway.policy.timeouts import TimeoutPolicy
+
+__all__ = [
+    "TUNABLES",
+    "BreakerPolicy",
+    "CachePolicy",
+    "DispatchPolicy",
+    "LimiterPolicy",
+    "Overrides",
+    "Policy",
+    "PolicySource",
+    "RetryPolicy",
+    "Scope",
+    "StaticPolicy",
+    "TimeoutPolicy",
+    "Tunable",
+]

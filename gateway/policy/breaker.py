@@ -1,0 +1,48 @@
+"""When a breaker opens, and how it closes again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.policy.fields import Group, tunable
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy(Group):
+    window_s: float = tunable(
+        60.0, unit="s", minimum=1, maximum=3600,
+        help="Failures are counted over this sliding window.",
+    )  # fmt: skip
+    offer_min_calls: int = tunable(
+        5, unit="calls", minimum=1, maximum=1000,
+        help="An offer's breaker judges from this many calls in the window.",
+    )  # fmt: skip
+    offer_failure_rate: float = tunable(
+        0.5, unit="fraction", minimum=0.01, maximum=1,
+        help="An offer's breaker opens at this share of failures.",
+    )  # fmt: skip
+    provider_min_calls: int = tunable(
+        12, unit="calls", minimum=1, maximum=1000,
+        help="A provider's breaker judges from this many calls; above an offer's, so that one "
+        "failing model opens its own breaker and not its provider's.",
+    )  # fmt: skip
+    provider_failure_rate: float = tunable(
+        0.8, unit="fraction", minimum=0.01, maximum=1,
+        help="A provider's breaker opens at this share of failures.",
+    )  # fmt: skip
+    cooldown_s: float = tunable(
+        15.0, unit="s", minimum=0.1, maximum=3600,
+        help="First rest of an open breaker; doubled each time a probe fails.",
+    )  # fmt: skip
+    max_cooldown_s: float = tunable(
+        600.0, unit="s", minimum=0.1, maximum=86_400,
+        help="Longest rest of an open breaker.",
+    )  # fmt: skip
+    probes: int = tunable(
+        1, unit="calls", minimum=1, maximum=20,
+        help="Half-open: calls let through at the same time, all processes together.",
+    )  # fmt: skip
+    probe_ttl_s: float = tunable(
+        180.0, unit="s", minimum=1, maximum=3600,
+        help="A probe whose process died is given back after this time.",
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""Waiting for quotas, and what follows from a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.policy.fields import Group, tunable
+
+
+@dataclass(frozen=True, slots=True)
+class LimiterPolicy(Group):
+    max_wait_s: float = tunable(
+        5.0, unit="s", minimum=0, maximum=300,
+        help="Wait this long for a quota before the next target is tried.",
+    )  # fmt: skip
+    max_wait_last_s: float = tunable(
+        20.0, unit="s", minimum=0, maximum=600,
+        help="Wait this long for a quota when no other target is left.",
+    )  # fmt: skip
+    default_completion_tokens: int = tunable(
+        512, unit="tokens", minimum=1, maximum=100_000,
+        help="Tokens reserved for an answer when the request names no maximum.",
+    )  # fmt: skip
+    throttled_pause_s: float = tunable(
+        10.0, unit="s", minimum=0.1, maximum=3600,
+        help="Rest of a quota after a refusal that names no waiting time.",
+    )  # fmt: skip
+    exhausted_pause_s: float = tunable(
+        900.0, unit="s", minimum=1, maximum=86_400,
+        help="Rest of a quota that is used up when the provider names no time of return.",
+    )  # fmt: skip
+    longest_pause_s: float = tunable(
+        86_400.0, unit="s", minimum=1, maximum=31 * 86_400,
+        help="Longest rest of a quota, however long a provider asks for.",
+    )  # fmt: skip
+    rejected_key_pause_s: float = tunable(
+        600.0, unit="s", minimum=1, maximum=86_400,
+        help="Rest of a key that a provider refused, unless it is changed or tested before.",
+    )  # fmt: skip
+    degraded_share: float = tunable(
+        0.25, unit="fraction", minimum=0.01, maximum=1,
+        help="Part of each quota one process may use while Redis is away.",
+    )  # fmt: skip
