@@ -100,6 +100,7 @@ class Attempts:
         """
         async with self._admitted(attempt, policy) as admission:
             answer, is_told = Answer(), False
+            attempt.call.underway = answer
             try:
                 async with aclosing(self._answered(attempt, answer, policy)) as items:
                     async for item in items:

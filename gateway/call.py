@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.clock import Clock
 from gateway.errors import DeadlinePassed, GatewayError, ProviderError
 from gateway.events import CallEvent
+from gateway.exchange import Answer
 from gateway.types import Attempt, ChatRequest, Completion, Outcome, Target, Usage
 
 
@@ -17,6 +18,7 @@ class Call:
         self.attempts: list[Attempt] = []
         self.last_error: GatewayError | None = None
         self.has_begun = False  # text has reached the caller: no second answer may follow
+        self.underway: Answer | None = None  # of the attempt that a provider works on, or did
         self._clock = clock
         self._began = clock.monotonic()
         self._began_unix = clock.unix()
@@ -39,7 +41,7 @@ class Call:
         """The call as it ended; a failed one names the last target it tried."""
         last = self.attempts[-1] if self.attempts else None
         by = completion or last
-        usage = completion.usage if completion else Usage()
+        usage = completion.usage if completion else self._usage_so_far()
         return CallEvent(
             call_id=self.request.call_id,
             at=self._began_unix,
@@ -52,13 +54,23 @@ class Call:
             cached=completion.cached if completion else "",
             is_streamed=self.is_streamed,
             duration_s=self.elapsed_s,
-            first_token_s=completion.first_token_s if completion else None,
+            first_token_s=completion.first_token_s if completion else _first_token_s(last),
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             is_usage_estimated=usage.is_estimated,
             attempts=tuple(self.attempts),
             detail=detail,
         )
+
+    def _usage_so_far(self) -> Usage:
+        """Of a call without an end: the prompt was read and the text written, at a guess."""
+        return self.underway.final_usage(self.request) if self.underway else Usage()
+
+
+def _first_token_s(last: Attempt | None) -> float | None:
+    if last is None or last.first_token_s is None:
+        return None
+    return last.started_s + last.first_token_s
 
 
 class Try:
@@ -86,6 +98,8 @@ class Try:
 
     def failed(self, error: GatewayError) -> Attempt:
         self.call.last_error = error
+        if not self.call.has_begun:
+            self.call.underway = None  # it came to nothing
         return self._ended(
             error.outcome,
             status=error.status if isinstance(error, ProviderError) else None,

@@ -22,7 +22,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.dialects.refusals import classify
 from gateway.dispatch import Dispatcher
 from gateway.errors import GatewayError, NotCached
-from gateway.events import EventSink, NullEventSink, RedisEventSink
+from gateway.events import CallEvent, EventSink, NullEventSink, RedisEventSink
 from gateway.limiter.quota import Level
 from gateway.policy import PolicySource
 from gateway.policy.live import LivePolicy
@@ -181,6 +181,10 @@ class Gateway:
     async def cache_counters(self, day: str) -> dict[str, int]:
         """Hits and misses per tier on a day (YYYY-MM-DD, UTC): {"memory:hits": 3, ...}."""
         return await self._tiers.counters(day)
+
+    async def tell(self, event: CallEvent) -> None:
+        """Tell of a call that whoever carried it out can no longer tell of."""
+        await self._sink.emit(event)
 
     async def drain(self) -> None:
         """Wait until everything that is told after an answer (events, real usage) is told."""
