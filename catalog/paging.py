@@ -53,9 +53,16 @@ class Listing:
     def next(self) -> str:
         return self._address(self.page.number + 1) if self.page.has_next() else ""
 
+    @property
+    def address(self) -> str:
+        """This page's own query string, in its normal form."""
+        return self._address(self.page.number)
+
     def _address(self, number: int) -> str:
         pairs = {name: value for name, value in self.chosen.items() if value}
-        return f"?{urlencode({**pairs, 'page': number})}"
+        if number > 1:
+            pairs["page"] = str(number)
+        return f"?{urlencode(pairs)}"
 
 
 def read_number(params: QueryDict, name: str) -> int | None:

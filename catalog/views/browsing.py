@@ -14,6 +14,7 @@ from catalog.model_list import model_lines
 from catalog.models import Change, Provider, Refresh
 from catalog.rows import catalog_rows
 from catalog.targets import usable_provider_ids
+from catalog.views.addresses import tell_address
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 
 PER_PAGE = 25
@@ -49,10 +50,7 @@ def browse(request: HtmxRequest) -> HttpResponse:
     response = render_swap(
         request, "catalog/model_list.html", "catalog/_results.html", context, status
     )
-    if request.htmx and not is_beyond:
-        # Typing replaces the address, a link adds one to go back to.
-        header = "HX-Replace-Url" if request.htmx.trigger == "filters" else "HX-Push-Url"
-        response[header] = request.path + asked.address()
+    tell_address(request, response, asked.address())
     if request.GET.get("density") in DENSITIES:
         response.set_cookie("density", context["density"], max_age=COOKIE_AGE_S, samesite="Lax")
     return response

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Change, ChangeKind, Provider
 from catalog.paging import Listing, read_choice, read_page
+from catalog.views.addresses import tell_address
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 
 PER_PAGE = 50
@@ -39,6 +40,8 @@ def change_list(request: HtmxRequest) -> HttpResponse:
         "kinds": kinds,
         "chosen": chosen,
     }
-    return render_swap(
+    response = render_swap(
         request, "catalog/change_list.html", "catalog/_change_list.html", context, listing.status
     )
+    tell_address(request, response, listing.address)
+    return response

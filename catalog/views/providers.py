@@ -19,6 +19,7 @@ from catalog.offers import offer_lines, with_live
 from catalog.paging import Listing, read_number, read_page
 from catalog.provider_list import provider_lines
 from catalog.targets import obstacles
+from catalog.views.addresses import tell_address
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 from freellm_site.lib.roles import Role, has_role, require_role
 
@@ -42,9 +43,11 @@ def provider_list(request: HtmxRequest) -> HttpResponse:
         "choice": SiteChoice.current(),
         "simulator_choices": SiteChoice.SIMULATOR_CHOICES,
     }
-    return render_swap(
+    response = render_swap(
         request, "catalog/provider_list.html", "catalog/_providers.html", context, listing.status
     )
+    tell_address(request, response, listing.address)
+    return response
 
 
 @require_safe

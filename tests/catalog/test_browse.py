@@ -190,14 +190,36 @@ def test_a_swap_brings_rows_counts_and_announcement(viewer_client: Client) -> No
     """The fragment holds no page around it, and the address in its normal form."""
     response = viewer_client.get(
         "/catalog/?q=wren&kind=&page=1",
-        headers={"HX-Request": "true", "HX-Trigger": "filters"},
+        headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/catalog/"},
     )
     page = response.content.decode()
     assert "<html" not in page
     assert 'id="facet-kind" hx-swap-oob="true"' in page
     assert "1 model, 2 offers" in page
-    assert response["HX-Replace-Url"] == "/catalog/?q=wren"
+    assert response["HX-Push-Url"] == "/catalog/?q=wren"
     assert "HX-Request" in response["Vary"]
+
+
+@pytest.mark.usefixtures("small_catalog")
+@pytest.mark.parametrize(
+    ("before", "now", "header"),
+    [
+        ("", "?q=w", "HX-Push-Url"),
+        ("?q=w", "?q=wren", "HX-Replace-Url"),
+        ("?q=w&page=2", "?q=wren", "HX-Replace-Url"),
+        ("?q=wren", "?good=code&q=wren", "HX-Push-Url"),
+        ("?q=wren", "?sort=name&q=wren", "HX-Push-Url"),
+        ("?q=wren", "", "HX-Push-Url"),
+        ("?q=wren#filters", "?q=wren&density=compact", "HX-Replace-Url"),
+    ],
+)
+def test_back_takes_back_one_step(
+    viewer_client: Client, before: str, now: str, header: str
+) -> None:
+    """Every filter, order and page is a step, of a search only its first letters."""
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/catalog/{before}"}
+    response = viewer_client.get(f"/catalog/{now}", headers=headers)
+    assert {"HX-Push-Url", "HX-Replace-Url"} & set(response.headers) == {header}
 
 
 @pytest.mark.usefixtures("small_catalog")

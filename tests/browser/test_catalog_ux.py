@@ -1,0 +1,102 @@
+"""Browsing the catalog: Back takes back one step, and the search is always at hand."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+def count_of(page: Page) -> str:
+    """Such as "157 models, 232 offers", once it stands there."""
+    return page.locator("#results b").first.inner_text()
+
+
+def test_back_takes_back_one_filter_after_the_other(page: Page) -> None:
+    """List, boxes, order and search are as they were; Forward brings all of it again."""
+    page.goto("/catalog/")
+    everything = count_of(page)
+    page.get_by_role("checkbox", name="Reasoning").check()
+    expect(page).to_have_url(re.compile(r"\?good=reasoning$"))
+    expect(page.get_by_role("link", name="Reasoning remove")).to_be_visible()
+    reasoning = count_of(page)
+    page.get_by_role("link", name="Model", exact=True).click()
+    expect(page).to_have_url(re.compile(r"good=reasoning&sort=name$"))
+    page.get_by_label("Search models").press_sequentially("gem")
+    expect(page).to_have_url(re.compile(r"q=gem&good=reasoning&sort=name$"))
+    expect(page.get_by_text(reasoning, exact=True)).to_have_count(0)
+    assert everything != reasoning
+
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"\?good=reasoning&sort=name$"))
+    expect(page.get_by_label("Search models")).to_have_value("")
+    expect(page.get_by_role("columnheader", name="Model")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    expect(page.get_by_text(reasoning, exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("columnheader", name="Offers")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    expect(page.get_by_role("checkbox", name="Reasoning")).to_be_checked()
+    page.go_back()
+    expect(page.get_by_text(everything, exact=True)).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Reasoning")).not_to_be_checked()
+    assert urlsplit(page.url).query == ""
+    page.go_forward()
+    expect(page.get_by_text(reasoning, exact=True)).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Reasoning")).to_be_checked()
+
+
+def test_back_from_a_model_finds_the_list_as_it_was(page: Page) -> None:
+    """The next page of a filtered list, and the filter can still be taken back."""
+    page.goto("/catalog/")
+    page.get_by_role("checkbox", name="Tools").check()
+    expect(page).to_have_url(re.compile(r"\?good=tool-use$"))
+    page.get_by_role("link", name="Next").click()
+    expect(page).to_have_url(re.compile(r"\?good=tool-use&page=2$"))
+    expect(page.get_by_text("26 to 50 of")).to_be_visible()
+    first = page.locator("[data-row-link]").first
+    name = first.inner_text()
+    first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.go_back()
+    expect(page.locator("[data-row-link]").first).to_have_text(name)
+    page.get_by_role("checkbox", name="Tools").uncheck()
+    expect(page).to_have_url(re.compile(r"/catalog/\??$"))
+
+
+def test_back_takes_back_a_search_among_the_providers(page: Page) -> None:
+    """A word is one step, however many letters it has."""
+    page.goto("/catalog/providers/")
+    search = page.get_by_label("Search providers")
+    search.fill("gro")
+    expect(page).to_have_url(re.compile(r"\?q=gro$"))
+    search.fill("groq")
+    expect(page).to_have_url(re.compile(r"\?q=groq$"))
+    expect(page.locator("#providers").get_by_role("heading")).to_have_text("1 provider")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/providers/$"))
+    expect(search).to_have_value("")
+    expect(page.locator("#providers").get_by_role("heading")).not_to_have_text("1 provider")
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_the_search_is_in_sight_at_every_width(page: Page, width: int) -> None:
+    """Only the long list of filters waits behind its link, which opens and closes it."""
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/catalog/")
+    search = page.get_by_label("Search models")
+    expect(search).to_be_in_viewport()
+    box = page.get_by_role("checkbox", name="Reasoning")
+    expect(box).to_be_hidden()
+    search.fill("kestrel")
+    expect(page.get_by_text("“kestrel”")).to_be_visible()
+    page.get_by_role("link", name="Filters").click()
+    box.check()
+    expect(page.get_by_role("link", name="Reasoning remove")).to_be_attached()
+    page.get_by_role("link", name="Close filters").click()
+    expect(box).to_be_hidden()
+    expect(page.get_by_role("link", name="Reasoning remove")).to_be_visible()
