@@ -98,4 +98,7 @@ def install(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "base")
+    try:
+        main(sys.argv[1] if len(sys.argv) > 1 else "base")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 
@@ -17,18 +18,23 @@ from freellm_site.lib.environment import BASE_DIR, read_environment, var_dir
 from freellm_site.start import ground
 from freellm_site.start.ground import CannotStart
 
+_TOLD = "CommandError: "
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="freellm", description="Start FreeLLM.")
     parser.add_argument("--demo", action="store_true", help="with simulated traffic")
     is_demo = parser.parse_args().demo
+    # Until the supervisor listens to both, TERM ends a start as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _start(is_demo=is_demo)
     except (CannotStart, ImproperlyConfigured) as error:
         sys.stderr.write(f"freellm: {error}\n")
         return 1
     except KeyboardInterrupt:
-        return 130
+        sys.stdout.write("Stopped.\n")
+        return 0
 
 
 def _start(*, is_demo: bool) -> int:
@@ -58,11 +64,21 @@ def _prepare() -> str:
     """
     command = [sys.executable, "manage.py", "prepare"]
     done = subprocess.run(  # noqa: S603 - our own command
-        command, cwd=BASE_DIR, check=False, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=BASE_DIR,
+        check=False,
+        capture_output=True,
+        text=True,
+        start_new_session=True,  # Ctrl-C is ours to hear; leaving this function ends it
     )
-    if done.returncode != 0:
+    if done.returncode == 0:
+        sys.stderr.write(done.stderr)
+        return done.stdout.strip()
+    *before, last = done.stderr.strip().splitlines() or [""]
+    if before or not last.startswith(_TOLD):
+        sys.stderr.write(done.stderr)
         raise CannotStart("Preparing the database failed, see above.")
-    return done.stdout.strip()
+    raise CannotStart(last.removeprefix(_TOLD))
 
 
 if __name__ == "__main__":

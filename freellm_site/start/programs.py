@@ -12,6 +12,9 @@ from django.conf import settings
 from freellm_site.lib.environment import redis_socket
 from freellm_site.start.ground import CannotStart
 
+# Background work yields to pages, at the start as later.
+_BEHIND_PAGES = ("nice", "-n", "5")
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -77,6 +80,7 @@ def _web() -> Program:
 
 def _worker() -> Program:
     command = (
+        *_BEHIND_PAGES,
         *(sys.executable, "-m", "celery", "--app", "freellm_site", "--quiet", "worker"),
         *("--pool", "threads", "--concurrency", str(settings.CELERY_CONCURRENCY)),
         *("--loglevel", settings.LOG_LEVEL, "--without-mingle", "--without-gossip"),
@@ -87,6 +91,7 @@ def _worker() -> Program:
 def _beat() -> Program:
     """A program of its own: as the worker's child it would outlive a killed worker."""
     command = (
+        *_BEHIND_PAGES,
         *(sys.executable, "-m", "celery", "--app", "freellm_site", "--quiet", "beat"),
         *("--pidfile", "", "--loglevel", settings.LOG_LEVEL),
     )

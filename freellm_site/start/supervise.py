@@ -24,6 +24,7 @@ from django.conf import settings
 from supervisor import events
 from supervisor.medusa import asyncore_25 as asyncore
 from supervisor.options import ServerOptions
+from supervisor.poller import Poller
 from supervisor.states import SupervisorStates
 from supervisor.supervisord import Supervisor
 
@@ -34,6 +35,7 @@ DEATHS_ALLOWED = 5
 DEATHS_WINDOW_S = 60
 LAST_LINES = 15
 START_LIMIT_S = 60
+LOOK_AGAIN_S = 0.1
 
 # prctl(2), Linux only; loaded before the fork, since a child may hardly do anything.
 PR_SET_PDEATHSIG = 1
@@ -62,8 +64,19 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+class QuickPoller(Poller):  # type: ignore[misc]  # supervisor ships no types
+    """Supervisor starts and buries programs only once a second, which a start and a stop feel."""
+
+    def poll(self, timeout: float) -> Any:
+        return super().poll(min(timeout, LOOK_AGAIN_S))
+
+
 class Options(ServerOptions):  # type: ignore[misc]  # supervisor ships no types
     """Lets no child outlive this process, even when it is killed without a goodbye."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.poller = QuickPoller(self)
 
     def execve(self, filename: str, argv: list[str], env: dict[str, str]) -> None:
         if _libc is not None:
