@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from gateway.types import Attempt, Outcome
+from gateway.types import Attempt, Outcome, SaidLimit
 
 
 class GatewayError(Exception):
@@ -93,7 +93,8 @@ class ProviderError(GatewayError):
     `status` is the HTTP status, None where none arrived. `is_retryable`: may the same target
     succeed soon? `is_callers_fault`: would every other target refuse as well?
     `counts_as_failure`: does the breaker hear of it? `was_reached` is False where no connection
-    was made, so that no quota can have been used.
+    was made, so that no quota can have been used. `said` is what the refusal's body told of the
+    limits behind it.
     """
 
     is_retryable: ClassVar[bool] = False
@@ -107,10 +108,12 @@ class ProviderError(GatewayError):
         status: int | None = None,
         retry_after_s: float | None = None,
         was_reached: bool = True,
+        said: tuple[SaidLimit, ...] = (),
     ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.status = status
         self.was_reached = was_reached
+        self.said = said
 
 
 class ProviderTimeout(ProviderError):

@@ -110,6 +110,17 @@ def parse_limits(named: dict[str, int]) -> tuple[Limit, ...]:
     return tuple(Limit(*LIMIT_NAMES[name], amount) for name, amount in sorted(named.items()))
 
 
+@dataclass(frozen=True, slots=True)
+class SaidLimit:
+    """What a refusal says of one limit; None where it is silent."""
+
+    unit: Unit
+    window: Window
+    amount: int | None = None
+    remaining: int | None = None
+    reset_us: int | None = None  # from now
+
+
 class Priority(StrEnum):
     """Who goes first when calls must wait."""
 
