@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -90,11 +91,16 @@ LIMIT_NAMES: dict[str, tuple[Unit, Window]] = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`amount` of `unit` per `window`; 0 means the provider gives nothing at all."""
+    """`amount` of `unit` per `window`; 0 means the provider gives nothing at all.
+
+    `resets_in` is the time zone whose midnight ends the day or the calendar month; "" is a window
+    that rolls, or of which nobody knows when it ends.
+    """
 
     unit: Unit
     window: Window
     amount: int
+    resets_in: str = ""
 
     @property
     def name(self) -> str:
@@ -105,9 +111,17 @@ class Limit:
 _NAME_OF = {dimension: name for name, dimension in LIMIT_NAMES.items()}
 
 
-def parse_limits(named: dict[str, int]) -> tuple[Limit, ...]:
-    """Turn `{"rpm": 30, "tpd": 200_000}` into limits; raises KeyError on a name unknown here."""
-    return tuple(Limit(*LIMIT_NAMES[name], amount) for name, amount in sorted(named.items()))
+def parse_limits(
+    named: Mapping[str, int], resets: Mapping[str, str] | None = None
+) -> tuple[Limit, ...]:
+    """Turn `{"rpm": 30, "tpd": 200_000}` into limits; raises KeyError on a name unknown here.
+
+    `resets` is by window: `{"day": "America/Los_Angeles"}`.
+    """
+    return tuple(
+        Limit(unit, window, amount, (resets or {}).get(window, ""))
+        for (unit, window), amount in ((LIMIT_NAMES[name], named[name]) for name in sorted(named))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +213,7 @@ class Target:
     key_id: str = "none"
     pool: str = "*"
     limits: tuple[Limit, ...] = ()
+    hides_limits: bool = False  # it has limits nobody has published: they are learned
     provider_name: str = ""
     model_name: str = ""
     context_tokens: int | None = None
