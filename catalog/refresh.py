@@ -22,14 +22,29 @@ from catalog.lists import ListCall, list_calls
 from catalog.models import Refresh
 from catalog.sources.listed import BadList, ListedModel
 from catalog.sources.registry import translate
+from catalog.trust import check_length
 from gateway.client import Gateway
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, ProviderError
+from gateway.types import Outcome
 
 MAX_BYTES = 16_000_000
 WITHIN_S = 30.0
 ALL_WITHIN_S = 240.0
 AT_ONCE = 8
 HEARTBEAT_S = 15.0
+
+NO_TIME = "There was no time left for this list. Refresh this provider alone."
+_ASKED_AGAIN = "The next refresh asks again."
+_REMEDIES = {
+    Outcome.UNAVAILABLE: f"The fault is there. {_ASKED_AGAIN}",
+    Outcome.TIMEOUT: f"It may be slow just now. {_ASKED_AGAIN}",
+    Outcome.THROTTLED: _ASKED_AGAIN,
+    Outcome.QUOTA_EXHAUSTED: "Its list is answered again when the quota is back.",
+    Outcome.AUTH_REJECTED: "Check or renew the provider's key.",
+    Outcome.FORBIDDEN: "The key needs the right to read the list of models.",
+    Outcome.MODEL_GONE: "The list has moved: a newer version of FreeLLM may know its address.",
+}
+_NOT_REACHED = f"Check that this machine reaches its host. {_ASKED_AGAIN}"
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +85,11 @@ async def _renew(
         await sync_to_async(apply_list)(row, call.provider, listed, took_s)
         await sync_to_async(_raise_done)(row.pk)
     except TimeoutError:
-        await _fail(row, call, "There was no time left for this list.", started)
-    except (GatewayError, BadList) as error:
+        await _fail(row, call, NO_TIME, started)
+    except BadList as error:
         await _fail(row, call, str(error), started, listed=len(listed))
+    except GatewayError as error:
+        await _fail(row, call, with_remedy(error), started)
     except Exception:
         logger.exception("The list of %s broke its renewal", call.provider.slug)
         await _fail(row, call, "A fault of our own; the worker's log says more.", started)
@@ -92,13 +109,15 @@ async def _listed(gateway: Gateway, call: ListCall) -> list[ListedModel]:
 
 
 def _translated(call: ListCall, body: bytes) -> list[ListedModel]:
-    return translate(
+    listed = translate(
         call.provider.list_dialect,
         _parsed(body),
         items_path=call.provider.list_items_path,
         id_field=call.provider.id_field,
         select=call.provider.list_select,
     )
+    check_length(listed)
+    return listed
 
 
 def _parsed(body: bytes) -> Any:
@@ -106,8 +125,15 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<":
-            raise BadList("A web page came back instead of a list.") from error
-        raise BadList("The answer is not JSON, or only a part of it.") from error
+            raise BadList(f"A web page came back instead of a list. {_ASKED_AGAIN}") from error
+        raise BadList(f"The answer is not JSON, or only a part of it. {_ASKED_AGAIN}") from error
+
+
+def with_remedy(error: GatewayError) -> str:
+    """What went wrong, and what to do about it."""
+    was_reached = error.was_reached if isinstance(error, ProviderError) else True
+    remedy = _REMEDIES.get(error.outcome, "") if was_reached else _NOT_REACHED
+    return f"{error.message} {remedy}".strip()
 
 
 async def _fail(

@@ -1,4 +1,4 @@
-"""Whether a list is to be believed, when it has shrunk more than lists do."""
+"""Whether a list is to be believed: when it is longer, or has shrunk more, than lists do."""
 
 from __future__ import annotations
 
@@ -11,9 +11,22 @@ from catalog.diff import lost_share
 from catalog.models import Offer, Provider
 from catalog.sources.listed import BadList, ListedModel
 
+# Several times what the longest list holds (OpenRouter's some 350 in 2026). What is held beyond
+# that would fill the catalog, and every ranking, with one server's fault or joke.
+MOST_KEPT = 2_000
 MOST_LOST = 0.5
 # A list that shrank is believed once it has said so for this long.
 BELIEVED_AFTER = dt.timedelta(hours=24)
+
+
+def check_length(listed: Sequence[ListedModel]) -> None:
+    """Raises BadList for more models than anybody gives away."""
+    count = sum(one.is_wanted for one in listed)
+    if count > MOST_KEPT:
+        raise BadList(
+            f"The list names {count:,} models, which looks like a fault there: at most "
+            f"{MOST_KEPT:,} of one provider are kept. Nothing was changed."
+        )
 
 
 def check_list(provider: Provider, known: Sequence[Offer], listed: Sequence[ListedModel]) -> None:

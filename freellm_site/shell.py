@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
+from catalog import generation
 from catalog.models import Offer, Provider
 from freellm_site.health import redis_answers
 from freellm_site.lib.roles import Role, has_role
@@ -166,10 +167,12 @@ def _item(entry: Entry, url: str, current: str, counts: dict[str, int]) -> Item:
 
 
 def _counts() -> dict[str, int]:
-    """What the pages behind the links list, at most half a minute old."""
+    """What the pages behind the links list; counted anew when the catalog changed, or by age."""
+    number = generation.current()
     counts: dict[str, int] | None = cache.get(COUNTS_KEY)
-    if counts is None:
+    if counts is None or counts["generation"] != (number or 0):
         counts = {
+            "generation": number or 0,
             "models": Offer.objects.listed_size().models,
             "providers": Provider.objects.filter(is_retired=False).count(),
         }

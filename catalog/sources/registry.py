@@ -59,7 +59,10 @@ def translate(
         if is_usable_id(listed.external_id):
             found.setdefault(listed.external_id.lower(), listed)
     if entries and not found:
-        raise BadList(f"None of the {len(entries)} entries is a free model as we know them.")
+        raise BadList(
+            f"None of the {len(entries)} entries is a free model as we know them: the list may "
+            "have a new shape, which a newer version of FreeLLM may read. Nothing was changed."
+        )
     return selected(found.values(), select or {})
 
 
@@ -69,7 +72,13 @@ def _entries(payload: Any, items_path: str) -> list[Entry]:
     if isinstance(payload, dict) and items_path:
         items = payload.get(items_path)
     if not isinstance(items, list):
-        raise BadList(f"The answer has no list under “{items_path or 'its root'}”.")
+        raise BadList(
+            f"The answer has no list under “{items_path or 'its root'}”: it may have a new shape, "
+            "which a newer version of FreeLLM may read. Nothing was changed."
+        )
     if len(items) > MAX_ENTRIES:
-        raise BadList(f"The list has {len(items)} entries; more than {MAX_ENTRIES} are not read.")
+        raise BadList(
+            f"The list has {len(items):,} entries; more than {MAX_ENTRIES:,} are not read. "
+            "Nothing was changed."
+        )
     return [item for item in items if isinstance(item, dict)]

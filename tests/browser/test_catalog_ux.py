@@ -8,6 +8,16 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.product import Product
+
+# So that the next refresh finds it anew.
+FORGET_AN_OFFER = """
+from catalog import generation
+from catalog.models import Offer
+Offer.objects.filter(provider__origin="simulator", model__family="kestrel").first().delete()
+generation.bump()
+"""
+
 
 def count_of(page: Page) -> str:
     """Such as "157 models, 232 offers", once it stands there."""
@@ -100,3 +110,18 @@ def test_the_search_is_in_sight_at_every_width(page: Page, width: int) -> None:
     page.get_by_role("link", name="Close filters").click()
     expect(box).to_be_hidden()
     expect(page.get_by_role("link", name="Reasoning remove")).to_be_visible()
+
+
+def test_a_refresh_shows_on_the_page_it_was_asked_on(page: Page, product: Product) -> None:
+    """The sentence above the list, the list and the counts beside it are true without a reload."""
+    product.manage("shell", "-c", FORGET_AN_OFFER)
+    page.goto("/catalog/?q=kestrel")
+    before = count_of(page)
+    page.get_by_role("button", name="Refresh lists").click()
+    expect(page.get_by_role("link", name="Provider by provider")).to_be_visible(timeout=60_000)
+    expect(page.locator("#lede")).to_contain_text("Lists refreshed")
+    expect(page.locator("#latest-changes")).to_contain_text("Kestrel")
+    expect(page.get_by_text(before, exact=True)).to_have_count(0)
+    expect(page.get_by_label("Search models")).to_have_value("kestrel")
+    expect(page).to_have_url(re.compile(r"/catalog/\?q=kestrel$"))
+    expect(page.get_by_role("link", name="Provider by provider")).to_be_visible()

@@ -23,6 +23,7 @@ from catalog.models import (
 )
 from catalog.services import queue_refresh
 from catalog.tasks import run
+from catalog.trust import MOST_KEPT
 from tests.catalog.list_server import ListServer
 from tests.factories import make_model, make_offer, make_provider
 
@@ -153,8 +154,14 @@ def test_an_offer_of_the_mapping_keeps_its_row_under_the_listed_spelling(
         (b'{"data": [1, null, "a", {"id": 7}]}', 200, "None of the 1 entries"),
         (b"", 200, "not JSON"),
         (b"\xff\xfe\x00", 200, "not JSON"),
-        (b'{"error": {"message": "boom"}}', 503, ""),
-        (b"x" * 16_500_000, 200, ""),
+        (
+            b'{"error": {"message": "boom"}}',
+            503,
+            "The fault is there. The next refresh asks again.",
+        ),
+        (b'{"error": {"message": "who?"}}', 401, "Check or renew the provider's key."),
+        (b'{"error": {"message": "what?"}}', 404, "The list has moved"),
+        (b"x" * 16_500_000, 200, "longer than 16 MB"),
     ],
     ids=lambda value: str(value)[:20] if isinstance(value, bytes) else str(value)[:12],
 )
@@ -212,7 +219,7 @@ def test_a_provider_that_does_not_answer_costs_only_itself(server: ListServer) -
 
     row = refreshed()
 
-    assert row.results.get(provider=dead).detail
+    assert "Check that this machine reaches its host." in row.results.get(provider=dead).detail
     assert row.results.get(provider=good).is_ok
 
 
@@ -357,8 +364,22 @@ def test_odd_ids_and_names_are_left_out(server: ListServer) -> None:
     assert list(provider.offers.values_list("external_id", flat=True)) == ["wren-8b"]
 
 
-def test_a_long_list_is_applied_quickly(server: ListServer) -> None:
-    """Two thousand models are no reason to wait."""
+def test_a_list_of_more_than_anybody_gives_away_is_held(server: ListServer) -> None:
+    """One server's fault or joke does not fill the catalog; the result names the bound."""
+    provider = make_provider(list_url=server.lists("/v1/models", "a-1b"))
+    refreshed()
+    server.lists("/v1/models", "a-1b", *(f"maker/bird-{n}-8b" for n in range(MOST_KEPT)))
+
+    row = refreshed()
+
+    assert "2,001 models" in row.results.get().detail
+    assert "at most 2,000" in row.results.get().detail
+    assert changes(provider) == [(ChangeKind.ADDED, "a-1b")]
+    assert status(provider, "a-1b") == OfferStatus.ACTIVE
+
+
+def test_a_long_list_is_applied_as_one(server: ListServer) -> None:
+    """Two thousand models, all of them."""
     ids = [f"maker-{n}/bird-{n}-{n % 90 + 1}b-instruct" for n in range(2000)]
     provider = make_provider(
         list_url=server.answers_bytes(

@@ -134,3 +134,23 @@ def test_a_page_of_changes_beyond_the_last(viewer_client: Client) -> None:
 def test_no_changes_yet(viewer_client: Client) -> None:
     """The empty list says what fills it."""
     assert b"No changes yet" in viewer_client.get("/catalog/changes/").content
+
+
+def test_every_failed_list_is_named_with_its_reason(viewer_client: Client) -> None:
+    """One reason stands once however many lists it kept; none is left out."""
+    over = make_refresh(RefreshState.DONE, finished_at=timezone.now())
+    reasons = ["No way there.", *(f"Reason {number}." for number in range(5))]
+    for number in range(12):
+        RefreshResult.objects.create(
+            refresh=over,
+            provider=make_provider(name=f"Wren Cloud {number:02}"),
+            is_ok=False,
+            detail=reasons[max(0, number - 6)],
+        )
+    page = viewer_client.get(f"/catalog/refreshes/{over.pk}/", headers=HTMX)
+    told = page.content.decode()
+    assert "12 of 12 lists could not be renewed" in told
+    assert all(f">Wren Cloud {number:02}</a>" in told for number in range(12))
+    assert [told.count(reason) for reason in reasons] == [1] * 6
+    assert told.index(reasons[0]) < told.index(reasons[1])
+    assert page["HX-Trigger-After-Settle"] == '{"listsRefreshed": {}}'

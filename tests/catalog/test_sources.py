@@ -125,7 +125,7 @@ def test_a_bare_array_is_a_list_as_well() -> None:
 
 def test_an_absurdly_long_list_is_refused() -> None:
     """Nobody offers twenty thousand models."""
-    with pytest.raises(BadList, match="20001 entries"):
+    with pytest.raises(BadList, match="20,001 entries"):
         translate("openai", {"data": [{"id": "a"}] * 20_001})
 
 
