@@ -12,6 +12,8 @@ from functools import lru_cache
 from django.conf import settings
 from redis import Redis, RedisError
 
+from freellm_site.lib.redis_watch import WatchedRedis
+
 KEY = "freellm:catalog:generation"
 # Only kept from staying for ever where the product is gone; losing it costs one reload.
 TTL_S = 90 * 86_400
@@ -41,4 +43,4 @@ def current() -> int | None:
 
 @lru_cache(maxsize=2)
 def _redis(url: str) -> Redis:
-    return Redis.from_url(url, socket_connect_timeout=0.3, socket_timeout=0.5)
+    return WatchedRedis.from_url(url, socket_connect_timeout=0.3, socket_timeout=0.5)

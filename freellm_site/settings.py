@@ -11,6 +11,9 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from marshmallow.validate import OneOf, Range
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 
 from freellm_site.lib.environment import (
     BASE_DIR,
@@ -189,6 +192,9 @@ CACHES = {
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            # One timeout for the first to ask it in vain, none for the others.
+            "REDIS_CLIENT_CLASS": "freellm_site.lib.redis_watch.WatchedRedis",
+            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1, (RedisConnectionError,))},
             "SOCKET_CONNECT_TIMEOUT": 0.3,
             "SOCKET_TIMEOUT": 0.3,
             # Redis away: a cache miss, not an error. Sessions then come from the database.
@@ -214,6 +220,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_step": 0.2,
     "interval_max": 0.5,
     "connect_retries_timeout": 1.0,
+    "socket_connect_timeout": 1.0,
+    "socket_timeout": 1.0,
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 from django.core.cache import cache
@@ -19,7 +17,6 @@ from freellm_site.lib.roles import Role, has_role
 
 COUNTS_KEY = "shell:counts"
 COUNTS_TTL_S = 30
-PING_TTL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +85,11 @@ ENTRIES: dict[str, list[Entry]] = {
 }
 
 
-class RedisWatch:
-    """Remembers for a second whether Redis answers, so that a burst of pages asks once."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._asked_at = float("-inf")
-        self._answers = True
-
-    def answers(self) -> bool:
-        with self._lock:
-            if time.monotonic() - self._asked_at >= PING_TTL_S:
-                self._answers = redis_answers()
-                self._asked_at = time.monotonic()
-            return self._answers
-
-    def forget(self) -> None:
-        self._asked_at = float("-inf")
-
-
-redis_watch = RedisWatch()
-
-
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Lazy, because fragments are rendered with the same context and need none of it."""
     return {
         "nav": SimpleLazyObject(lambda: navigation(request)),
-        "degraded": SimpleLazyObject(lambda: not redis_watch.answers()),
+        "degraded": SimpleLazyObject(lambda: not redis_answers()),
     }
 
 

@@ -14,6 +14,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from catalog import rows
+from freellm_site.lib.redis_watch import redis_watch
 from tests import factories
 from tests.servers import RedisServer
 
@@ -40,6 +41,7 @@ def _flushed_redis(redis_server: RedisServer) -> None:
     with Redis(unix_socket_path=str(redis_server.socket)) as client:
         client.flushall()
     rows.forget()
+    redis_watch.forget()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog import generation
+from freellm_site.lib.redis_watch import redis_watch
 from tests.servers import RedisServer
 
 
@@ -27,5 +28,6 @@ def test_without_redis_nothing_fails(
     assert generation.current() is None
     assert "could not be raised" in caplog.text
     redis_server.ensure_running()
+    redis_watch.forget()
     generation.bump()
     assert generation.current() == 1

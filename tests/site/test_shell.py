@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from freellm_site.shell import redis_watch
+from freellm_site.lib.redis_watch import redis_watch
 from tests.servers import RedisServer
 
 pytestmark = pytest.mark.django_db
