@@ -7,14 +7,15 @@ hold for every request.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict
-from typing import Any
+from dataclasses import fields, replace
 
-from gateway.types import CacheMode, ChatRequest, Completion, Target, Usage
+from gateway.cache.plain import digest, from_json, to_json
+from gateway.types import CacheMode, ChatRequest, Completion, Target
 
-_VERSION = 1
+_VERSION = 2
+# How a call is made, but not what is asked. Everything else makes another key.
+_OF_THE_CALL = {"priority", "cache", "deadline_s", "owner", "tests_key", "source", "call_id"}
+_ASKED = tuple(one.name for one in fields(ChatRequest) if one.name not in _OF_THE_CALL)
 
 
 def is_deterministic(request: ChatRequest) -> bool:
@@ -35,53 +36,35 @@ def may_keep(request: ChatRequest) -> bool:
 
 def answer_key(request: ChatRequest, target: Target) -> str:
     """Digest of everything that makes the answer, its owner included; not of the key used."""
-    return _digest(
+    return digest(
         {
             "version": _VERSION,
             "owner": request.owner,
             "provider": target.provider,
             "base_url": target.base_url,
+            "dialect": target.dialect,
             "model": target.model,
-            "messages": [[one.role, one.content] for one in request.messages],
-            "temperature": request.temperature,
-            "top_p": request.top_p,
-            "max_tokens": request.max_tokens,
-            "stop": request.stop,
-            "seed": request.seed,
+            "asked": {name: getattr(request, name) for name in _ASKED},
         }
     )
 
 
 def flight_key(answer_keys: list[str]) -> str:
     """Calls with the same targets in the same order wait for one another."""
-    return _digest(answer_keys)
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(answer_keys)
 
 
 def encode(completion: Completion) -> bytes:
-    kept = {
-        "v": _VERSION,
-        "text": completion.text,
-        "finish_reason": completion.finish_reason,
-        "usage": asdict(completion.usage),
-        "provider": completion.provider,
-        "model": completion.model,
-        "label": completion.label,
-    }
-    return json.dumps(kept, separators=(",", ":")).encode()
+    """The answer, without what belongs to the call it was given to."""
+    bare = replace(
+        completion, call_id="", attempts=(), cached="", first_token_s=None, duration_s=0.0
+    )
+    return to_json(bare)
 
 
 def decode(kept: bytes, call_id: str, tier: str) -> Completion | None:
     """None where the bytes are not what `encode` writes: then it is as if nothing were kept."""
     try:
-        said = json.loads(kept)
-        if said.pop("v") != _VERSION:
-            return None
-        usage = Usage(**said.pop("usage"))
-        return Completion(call_id=call_id, usage=usage, cached=tier, **said)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return replace(from_json(Completion, kept), call_id=call_id, cached=tier)
+    except ValueError:
         return None
