@@ -42,7 +42,7 @@ def redis() -> Iterator[str]:
 
 @contextmanager
 def _running(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command)  # noqa: S603 - our own programs
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own programs
     try:
         yield
     finally:

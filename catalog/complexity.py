@@ -63,6 +63,7 @@ _WORDS: dict[Task, str] = {
     Task.REASONING: r"""
         prove|proof|derive|calculate|compute|solve|equation|integral|derivative|theorem|
         probability|step\ by\ step|logic\w*|puzzle|riddle|how\ many|deduce|
+        (?:each|every)\ step|show\ (?:why|that|your\ work)|
         beweis\w*|berechne\w*|löse|wahrscheinlichkeit|gleichung|schritt\ für\ schritt|rätsel|
         démontre\w*|calcule\w*|résou\w+|équation|demuestra|resuelve|ecuación|calcula|prova|
         resolva|dimostra|risolvi|докажи\w*|реши\w*|вычисли\w*|证明|计算|方程|証明|計算""",
@@ -74,6 +75,8 @@ _WORDS: dict[Task, str] = {
         summar\w+|tl;?dr|key\ points|in\ a\ nutshell|zusammenfass\w*|fasse\b.{0,60}\bzusammen|
         résum\w*|resum\w+|riassum\w+|кратко|резюмируй|суммируй|总结|概括|要約""",
     Task.CREATIVE: r"""
+        (?:write|draft|compose)\b[^.?!\n]{0,40}\b
+            (?:e-?mail|letter|post|essay|article|speech|description|invitation|newsletter)|
         poem|haiku|sonnet|limerick|lyrics|song|short\ story|story|fairy\ tale|slogan|brainstorm\w*|
         gedicht|geschichte|märchen|poème|conte|poema|cuento|poesia|racconto|
         стих\w*|рассказ|сказк\w+|写诗|诗|故事|俳句|物語""",
@@ -92,7 +95,9 @@ _SHAPES: dict[Task, str] = {
         \bconst\ \w+|
         \bSELECT\b.{1,200}\bFROM\b|</\w+>|Traceback\ \(|console\.log|
         \bpublic\ static\b|\);\s*$""",
-    Task.REASONING: r"""\\(?:frac|int|sum|sqrt)\b|\$[^$\n]{2,80}\$|\d\s*[-+*/^]\s*\d+\s*=""",
+    Task.REASONING: r"""
+        \\(?:frac|int|sum|sqrt)\b|\$[^$\n]{2,80}\$|\d\s*[-+*/^]\s*\d+\s*=|
+        \d\D[^?]{0,200}\d\D[^?]{0,200}\b(?:[Hh]ow|[Ww]hat)\b[^?]{0,200}\?""",
 }
 # The words that people put where a task begins: "write a Python function" is code, not fiction.
 _HARD = r"""

@@ -43,7 +43,7 @@ class Score(NamedTuple):
 
 
 _BANDS = {
-    Complexity.SIMPLE: (2.0, 16.0),
+    Complexity.SIMPLE: (6.0, 32.0),
     Complexity.MEDIUM: (12.0, 90.0),
     Complexity.HARD: (60.0, 2_000.0),
 }

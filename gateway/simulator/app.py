@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from gateway.simulator.chat import Rejected, recognise, send, serve_chat
@@ -67,6 +68,8 @@ async def _list_models(
         work = replace_answer(exchange, running.style, fault)
         await exchange.while_connected(work, simulation.stopping)
         return
+    if running.spec.list_s:
+        await exchange.while_connected(asyncio.sleep(running.spec.list_s), simulation.stopping)
     await exchange.reply(200, json.dumps(running.style.model_list(running.spec)).encode())
 
 

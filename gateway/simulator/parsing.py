@@ -59,6 +59,7 @@ def _read_provider(table: Table) -> SimProvider:
         quota_scope=table.choice("quota_scope", ("per-model", "shared", "account"), "per-model"),
         windows=table.choice("windows", ("sliding", "fixed"), "sliding"),
         max_concurrent=table.integer("max_concurrent", 0, least=0, most=1_000_000),
+        list_s=table.number("list_s", 0.0, least=0.0, most=600.0),
         first_token_s=table.number("first_token_s", 0.3, least=0, most=3_600),
         tokens_per_s=table.number("tokens_per_s", 80.0, least=0.01, most=_MOST_TOKENS_PER_S),
         jitter=table.number("jitter", 0.15, least=0, most=1),

@@ -111,6 +111,7 @@ class SimProvider:
     quota_scope: str = "per-model"
     windows: str = "sliding"  # sliding (exact log) or fixed (aligned to the UTC clock)
     max_concurrent: int = 0  # answers under way at once; 0: any number
+    list_s: float = 0.0  # until the list of models is sent
     first_token_s: float = 0.3
     tokens_per_s: float = 80.0
     jitter: float = 0.15

@@ -1,0 +1,206 @@
+"""How many calls are answered, and how soon, while providers fail in four ways.
+
+Each part has three providers of the same model. The bare caller asks the first of them once; the
+baseline retries it as one writes it first: four attempts with a second between them. Ours has all
+three as targets, with the engine's own defaults. Faults are drawn from a seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from benchmarks import ground
+from benchmarks.result import Claim, Result
+from gateway.client import Gateway
+from gateway.errors import GatewayError
+from gateway.policy import Policy, StaticPolicy, TimeoutPolicy
+from gateway.types import CacheMode, ChatRequest, Message, Target, parse_limits
+
+_ATTEMPTS, _PAUSE_S = 4, 1.0
+_HANG_S = 2.0  # the same patience for all three
+_POLICY = Policy(timeouts=TimeoutPolicy(answer_s=_HANG_S))
+_LIMITS = "limits = { rpm = 1000000, tpm = 1000000000 }"
+
+_FAILING = ('kind = "error"\nstatus = 503\nrate = 0.28',)
+_FLAPPING = ('kind = "reset"\nrate = 0.42',)
+_HANGING = ('kind = "hang"',)
+
+
+@dataclass(slots=True)
+class Tale:
+    """What became of the calls of one caller."""
+
+    took_s: list[float] = field(default_factory=list)
+    answered: int = 0
+
+    @property
+    def success(self) -> float:
+        return 100 * self.answered / len(self.took_s)
+
+    @property
+    def mean_s(self) -> float:
+        return statistics.fmean(self.took_s)
+
+
+async def run(is_tiny: bool) -> Result:
+    calls, outage_s, rate = (20, 1.0, 20) if is_tiny else (1_500, 60.0, 20)
+    failing = await _part(_FAILING * 3, calls)
+    flapping = await _part(_FLAPPING * 3, calls)
+    hanging = await _part((*_HANGING, "", ""), calls // 5)
+    outage, to_the_dead = await _outage(outage_s, rate)
+    retries = failing["ours"].retries
+    return Result(
+        name="resilience",
+        unit="% answered, each provider failing 28 %",
+        baseline=round(failing["bare"].tale.success, 2),
+        ours=round(failing["ours"].tale.success, 2),
+        limit=100,
+        article="72 → 97.3 %; 58 → 92 %",
+        claims=(
+            Claim("answered, failing", round(failing["ours"].tale.success, 2), "≥", 99.9, "%"),
+            Claim("answered, flapping", round(flapping["ours"].tale.success, 2), "≥", 99, "%"),
+            Claim("answered during the outage", round(outage.success, 2), "≥", 99.9, "%"),
+            Claim(
+                "mean time beside simple retries, failing",
+                round(failing["ours"].tale.mean_s / failing["retrying"].tale.mean_s, 3),
+                "≤",
+                0.67,
+            ),
+            Claim("asked of the dead provider in the outage", to_the_dead, "≤", 20, "requests"),
+        ),
+        details={
+            "failing": _told(failing),
+            "flapping": _told(flapping),
+            "first provider hangs": _told(hanging),
+            "outage": f"{outage_s:g} s at {rate} calls/s; mean {outage.mean_s:.3f} s",
+            "second attempts at a target, failing": f"{retries} of {calls} calls",
+        },
+    )
+
+
+@dataclass(slots=True)
+class Side:
+    tale: Tale
+    retries: int = 0
+
+
+async def _part(faults: Sequence[str], calls: int) -> dict[str, Side]:
+    """The three callers one after another, each with a simulation begun anew."""
+    with ground.simulator(_scenario(faults)) as url, ground.redis() as redis_url:
+        async with httpx.AsyncClient(timeout=_HANG_S) as client:
+            bare = await _all(calls, lambda number: _simple(client, url, number, attempts=1))
+            await client.post(f"{url}/_sim/reset")
+            retrying = await _all(
+                calls, lambda number: _simple(client, url, number, attempts=_ATTEMPTS)
+            )
+            await client.post(f"{url}/_sim/reset")
+        async with Gateway.open(redis_url, policy=StaticPolicy(_POLICY)) as gateway:
+            trails: list[int] = []
+            targets = _targets(url)
+            ours = await _all(calls, lambda number: _ours(gateway, targets, number, trails))
+    return {"bare": Side(bare), "retrying": Side(retrying), "ours": Side(ours, sum(trails))}
+
+
+async def _outage(outage_s: float, rate: int) -> tuple[Tale, int]:
+    """A first provider that is dead for a while: our tale, and what it was asked meanwhile."""
+    dead = f'kind = "error"\nstatus = 503\nfrom_s = 1.0\nuntil_s = {1 + outage_s}'
+    with ground.simulator(_scenario((dead, "", ""))) as url, ground.redis() as redis_url:
+        async with Gateway.open(redis_url, policy=StaticPolicy(_POLICY)) as gateway:
+            targets, tale = _targets(url), Tale()
+            async with httpx.AsyncClient() as client:
+                await client.post(f"{url}/_sim/reset")
+                calls = [
+                    asyncio.create_task(_later(number / rate, gateway, targets, number, tale))
+                    for number in range(int((outage_s + 2) * rate))
+                ]
+                await asyncio.gather(*calls)
+                state = (await client.get(f"{url}/_sim/state")).json()
+    return tale, state["providers"]["sim-a"]["faulted"]
+
+
+async def _later(
+    pause_s: float, gateway: Gateway, targets: Sequence[Target], number: int, tale: Tale
+) -> None:
+    await asyncio.sleep(pause_s)
+    await _timed(tale, lambda: _ours(gateway, targets, number, []))
+
+
+async def _all(calls: int, call: Callable[[int], Awaitable[bool]]) -> Tale:
+    tale, places = Tale(), asyncio.Semaphore(32)
+
+    async def one(number: int) -> None:
+        async with places:
+            await _timed(tale, lambda: call(number))
+
+    await asyncio.gather(*(one(number) for number in range(calls)))
+    return tale
+
+
+async def _timed(tale: Tale, call: Callable[[], Awaitable[bool]]) -> None:
+    began = time.perf_counter()
+    is_answered = await call()
+    tale.answered += is_answered
+    tale.took_s.append(time.perf_counter() - began)
+
+
+async def _simple(client: httpx.AsyncClient, url: str, number: int, *, attempts: int) -> bool:
+    body = {"model": "wren-1b", "messages": [{"role": "user", "content": f"ping {number}"}]}
+    for attempt in range(attempts):
+        if attempt:
+            await asyncio.sleep(_PAUSE_S)
+        try:
+            answer = await client.post(f"{url}/sim-a/v1/chat/completions", json=body)
+            answer.raise_for_status()
+        except httpx.HTTPError:
+            continue
+        return True
+    return False
+
+
+async def _ours(
+    gateway: Gateway, targets: Sequence[Target], number: int, retries: list[int]
+) -> bool:
+    request = ChatRequest((Message("user", f"ping {number}"),), cache=CacheMode.SKIP)
+    try:
+        answer = await gateway.complete(request, targets)
+    except GatewayError:
+        return False
+    asked = [one.provider for one in answer.attempts if one.was_sent]
+    retries.append(len(asked) - len(set(asked)))
+    return True
+
+
+def _scenario(faults: Sequence[str]) -> str:
+    head = 'name = "resilience"\nseed = 7\n'
+    return head + "".join(
+        f'[[providers]]\nslug = "sim-{letter}"\nname = "Simulator {letter.upper()}"\n'
+        f"first_token_s = 0.2\ntokens_per_s = 100000.0\n{_LIMITS}\n"
+        '[[providers.models]]\nid = "wren-1b"\nname = "Wren 1B"\ncontext_tokens = 131072\n'
+        + (f"[[providers.faults]]\n{fault}\n" if fault else "")
+        for letter, fault in zip("abc", faults, strict=True)
+    )
+
+
+def _targets(url: str) -> list[Target]:
+    return [
+        Target(
+            provider=f"sim-{letter}",
+            model="wren-1b",
+            base_url=f"{url}/sim-{letter}/v1",
+            auth="none",
+            limits=parse_limits({"rpm": 1_000_000, "tpm": 1_000_000_000}),
+        )
+        for letter in "abc"
+    ]
+
+
+def _told(part: dict[str, Side]) -> str:
+    return ", ".join(
+        f"{who} {side.tale.success:.1f} % in {side.tale.mean_s:.2f} s" for who, side in part.items()
+    )
