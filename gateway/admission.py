@@ -36,7 +36,7 @@ class Admissions:
     def __init__(self, store: Store, policy: PolicySource, clock: Clock) -> None:
         self.limiter = Limiter(store, policy, clock)
         self.breakers = Breakers(store, policy, clock)
-        self._key_rests = KeyRests(store, policy)
+        self.key_rests = KeyRests(store, policy)
         self._store = store
         self._policy = policy
         self._clock = clock
@@ -67,7 +67,7 @@ class Admissions:
     ) -> None:
         """Key, breaker and limiter learn how it ended: at once, and in one round trip."""
         target, tests_key = attempt.target, attempt.call.request.tests_key
-        self._key_rests.hear(target, error, is_test=tests_key)
+        self.key_rests.hear(target, error, is_test=tests_key)
         if not tests_key and (admission.is_probe or verdict_on(error)[0] is not Verdict.NEUTRAL):
             self.breakers.leave(target, attempt.id, error)
         if isinstance(error, GatewayError) and not was_reached(error):
@@ -86,7 +86,7 @@ class Admissions:
             return Doors(attempt.id, quota=quota)
         target = attempt.target
         return Doors(
-            attempt.id, self._key_rests.door(target), self.breakers.door(target), quota=quota
+            attempt.id, self.key_rests.door(target), self.breakers.door(target), quota=quota
         )
 
     def _admitted(self, bill: Bill, passage: Passage) -> Admission:
@@ -95,7 +95,7 @@ class Admissions:
     def _refusal(self, attempt: Try, bill: Bill, passage: Passage) -> GatewayError:
         number, wait_us, why = passage.number, passage.wait_us, passage.why
         if passage.in_the_way == "key":
-            return self._key_rests.refusal(number, why, wait_us)
+            return self.key_rests.refusal(number, why, wait_us)
         if passage.in_the_way == "breaker":
             return self.breakers.refusal(attempt.target, number, wait_us, why)
         return self.limiter.refusal(bill, number, wait_us)
@@ -104,7 +104,7 @@ class Admissions:
         target = attempt.target
         if attempt.call.request.tests_key:
             return Admission(self.limiter.reserve_alone(bill), is_probe=False)
-        self._key_rests.check_alone(target)
+        self.key_rests.check_alone(target)
         self.breakers.check_alone(target)
         reservation = self.limiter.reserve_alone(bill)
         return Admission(reservation, self.breakers.enter_alone(target, attempt.id))

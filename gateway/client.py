@@ -178,6 +178,10 @@ class Gateway:
         """Breakers of offers (provider, model) and of providers (provider, None); one trip."""
         return await self._admissions.breakers.states(pairs)
 
+    async def key_rests(self, targets: Sequence[Target]) -> dict[Target, str]:
+        """The targets whose key was refused and is set aside, with what was said; one trip."""
+        return await self._admissions.key_rests.resting(targets)
+
     async def cache_counters(self, day: str) -> dict[str, int]:
         """Hits and misses per tier on a day (YYYY-MM-DD, UTC): {"memory:hits": 3, ...}."""
         return await self._tiers.counters(day)

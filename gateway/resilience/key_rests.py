@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 
 from cachetools import TTLCache
 
@@ -15,7 +16,7 @@ from gateway import keys
 from gateway.doors import Door
 from gateway.errors import AuthRejected, Forbidden, KeySetAside
 from gateway.policy import PolicySource
-from gateway.store import Store
+from gateway.store import Store, StoreAwayError
 from gateway.types import Outcome, Target
 
 _KEYS = 10_000
@@ -42,6 +43,28 @@ class KeyRests:
         for number, name in enumerate(_names(target), start=1):
             if (why := self._local.get(name)) is not None:
                 raise _refusal(number, why, None)
+
+    async def resting(self, targets: Sequence[Target]) -> dict[Target, str]:
+        """The targets whose key is set aside, with what was said; one round trip."""
+        names = {target: _names(target) for target in targets}
+        asked = list(dict.fromkeys(name for pair in names.values() for name in pair))
+        said = await self._said(asked) if asked else {}
+        found = {
+            target: next((said[name] for name in pair if said.get(name)), "")
+            for target, pair in names.items()
+        }
+        return {target: why for target, why in found.items() if why}
+
+    async def _said(self, names: Sequence[str]) -> dict[str, str]:
+        """By the rests' names; while Redis is away what this process has seen itself."""
+        try:
+            replies = await self._store.ask(*(("GET", name) for name in names))
+        except StoreAwayError:
+            return {name: self._local.get(name, "") for name in names}
+        return {
+            name: reply.decode(errors="replace") if isinstance(reply, bytes) else ""
+            for name, reply in zip(names, replies, strict=True)
+        }
 
     def hear(self, target: Target, error: BaseException | None, *, is_test: bool) -> None:
         """What an answer says of the key; a success says something only where it was tested."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.client import Gateway
@@ -40,6 +42,20 @@ async def test_a_wrong_key_is_tried_once(gateway: Gateway, redis_url: str) -> No
             assert "Answered 401" in detail
         assert len(provider.received) == 1
         assert (await gateway.complete(ask(), [provider.target("a", key_id="2")])).text == "Hello."
+
+
+async def test_who_rests_can_be_looked_up(gateway: Gateway, redis_url: str) -> None:
+    """In every process, with what was said; other keys and keyless targets are not named."""
+    async with upstream(only_right_keys) as provider, Gateway.open(redis_url) as other:
+        wrong = provider.target("a", key=_WRONG)
+        others = [provider.target("a", key_id="2"), replace(wrong, key=None, key_id="none")]
+        assert await gateway.key_rests([wrong, *others]) == {}
+        await outcome_of(gateway, wrong)
+        await gateway.drain()
+        for engine in (gateway, other):
+            (found,) = (await engine.key_rests([wrong, *others])).items()
+            assert found[0] == wrong
+            assert "401" in found[1]
 
 
 async def test_a_resting_key_costs_no_quota(gateway: Gateway) -> None:
