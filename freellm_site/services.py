@@ -1,10 +1,13 @@
-"""What lives as long as a web process: the engine, the recorder, the live reader."""
+"""What lives as long as a web process: the engine, the recorder, the live reader, the runs."""
 
 from __future__ import annotations
 
 from catalog.engine import serving
+from freellm_site.lib.closing import hearing_of_the_end
 from freellm_site.lifespan import Service
 from monitoring.live import reading
 from monitoring.recorder import recording
+from playground.running import carrying
 
-SERVICES: list[Service] = [serving, recording, reading]
+# Left in reverse: runs end while the engine still tells of them and the recorder still listens.
+SERVICES: list[Service] = [hearing_of_the_end, serving, recording, reading, carrying]

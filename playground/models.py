@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -58,6 +59,8 @@ class Run(models.Model):
     of them was chosen; `trail` the attempts as `gateway.types.Attempt` fields. Times are seconds.
     """
 
+    SOURCE: ClassVar = "playground"  # which part of the product calls, as the engine is told
+
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="runs")
     position = models.PositiveIntegerField()
     context_before = models.PositiveIntegerField()
@@ -95,6 +98,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     beat_at = models.DateTimeField(null=True, blank=True)
+    looked_at = models.DateTimeField(null=True, blank=True)  # by a page of another process
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = RunQuerySet.as_manager()
@@ -105,6 +109,10 @@ class Run(models.Model):
             models.UniqueConstraint(
                 fields=["conversation", "position"], name="one_run_per_position"
             ),
+        ]
+        indexes: ClassVar = [
+            # The few that run now, among all that ever did.
+            models.Index(fields=["beat_at"], condition=Q(state="running"), name="run_beating"),
         ]
 
     def __str__(self) -> str:
@@ -119,11 +127,20 @@ class Run(models.Model):
         return self.state not in {RunState.QUEUED, RunState.RUNNING}
 
     @property
+    def owner(self) -> str:
+        """Whose call it is, as the engine knows people."""
+        return f"user:{self.conversation.user_id}"
+
+    @property
+    def last_sign(self) -> datetime | None:
+        """When its web process was last known to work on it."""
+        return self.beat_at or self.started_at
+
+    @property
     def is_interrupted(self) -> bool:
         """Still marked running, but its web process has not written for too long."""
-        last_sign = self.beat_at or self.started_at
         return (
             self.state == RunState.RUNNING
-            and last_sign is not None
-            and timezone.now() - last_sign > BEAT_LOST_AFTER
+            and self.last_sign is not None
+            and timezone.now() - self.last_sign > BEAT_LOST_AFTER
         )

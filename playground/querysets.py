@@ -33,6 +33,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def of(self, user: Any) -> RunQuerySet:
         return self.filter(conversation__user=user).select_related("conversation")
 
+    def beating_before(self, moment: datetime) -> RunQuerySet:
+        """Marked running, though their process has written nothing since `moment`."""
+        return self.filter(state="running", beat_at__lt=moment).select_related("conversation")
+
     def speeds_since(self, moment: datetime) -> models.QuerySet[Run, Any]:
         """Mean time to the first token and tokens per second, by provider and model."""
         answered = self.filter(

@@ -1,224 +1,229 @@
-"""The one way a run is carried out, streamed or not.
+"""How a run is carried out, streamed or not: by its process, not by who looks at it.
 
-The call upstream is a task of its own. Whoever drives the run takes what the task has put into
-its inbox; a driver that is closed or cancelled, a stop in this process and a stop noticed in
-the database all cancel that task, and with it the connection upstream.
+A run goes on while its page is loaded again or its connection is lost for a moment; a tab that
+opens in the middle sees it from its beginning. It ends early when somebody stops it, in this
+process or another, when nobody has looked for `ALONE_AT_MOST_S`, and when the process ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 
+from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from catalog.engine import engine
 from catalog.targets import targets_for
-from gateway.errors import AllTargetsFailed, GatewayError, StreamCut
-from gateway.estimate import estimate_prompt_tokens, estimate_tokens
-from gateway.types import (
-    Attempt,
-    CacheMode,
-    ChatRequest,
-    Chunk,
-    Completion,
-    Message,
-    Outcome,
-    Priority,
-    Started,
-    StreamItem,
-    Target,
-)
+from freellm_site.lib.closing import closing_event
+from gateway.errors import GatewayError
+from gateway.types import StreamItem
+from playground.ending import BROKE, DELETED, LEFT, RESTARTED, end, stop, take
 from playground.models import Run, RunState
-from playground.planning import history
+from playground.orphans import settle_if_interrupted, settle_orphans
+from playground.upstream import Call, request_of
+
+logger = logging.getLogger(__name__)
 
 # Steps are at least this far apart: an eye cannot follow more than ten a second.
 STEP_EVERY_S = 0.1
 # The answer so far is written, and a stop asked of another process noticed, this often.
 SAVE_EVERY_S = 0.5
-CANCEL_EVERY_S = 0.2
-# Tokens kept free for the answer where no maximum was asked for.
-DEFAULT_ROOM = 1_200
+# Long enough to load a page again on a phone; then nobody waits for the answer any more.
+ALONE_AT_MOST_S = 15.0
+# Who looks from another process says so this often.
+LOOKING_EVERY_S = 2.0
+SWEEP_EVERY_S = 5.0
 
-_stoppable: dict[int, Call] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What changed in the run since the last step; all False is a sign of life."""
-
-    attempts: bool = False
-    answer: bool = False
+_carried: dict[int, Carried] = {}
 
 
 @dataclass(slots=True)
-class Call:
-    """The call upstream, and what it has said that nobody has taken yet."""
+class Carried:
+    """A run that this process carries out. Whoever looks at it here sees the same `run`."""
 
-    inbox: asyncio.Queue[StreamItem | GatewayError | None] = field(default_factory=asyncio.Queue)
+    run: Run
+    call: Call = field(default_factory=Call)
     task: asyncio.Task[None] | None = None
-    is_stopped: bool = False
+    _viewers: int = 0
+    _alone_since: float = field(default_factory=time.monotonic)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self, request: ChatRequest, targets: Sequence[Target]) -> None:
+    @contextmanager
+    def viewed(self) -> Iterator[None]:
+        self._viewers += 1
         try:
-            async with engine() as gateway, aclosing(gateway.stream(request, targets)) as items:
-                async for item in items:
-                    if self.is_stopped:  # and the cancellation was lost, see `close`
-                        break
-                    self.inbox.put_nowait(item)
-        except GatewayError as error:
-            self.inbox.put_nowait(error)
+            yield
         finally:
-            self.inbox.put_nowait(None)
+            self._viewers -= 1
+            self._alone_since = time.monotonic()
 
-    def stop(self) -> None:
-        self.is_stopped = True
-        if self.task is not None:
-            self.task.cancel()
+    async def news(self) -> None:
+        """Wait for the next step, for `SAVE_EVERY_S` at most."""
+        waiting = asyncio.ensure_future(self._news.wait())
+        await asyncio.wait([waiting], timeout=SAVE_EVERY_S)
+        waiting.cancel()
 
-    async def close(self) -> None:
-        """Cancel until it has ended: redis-py loses a cancellation that meets it connecting."""
-        while self.task is not None and not self.task.done():
-            self.task.cancel()
-            await asyncio.wait([self.task], timeout=CANCEL_EVERY_S)
-
-    async def take(self, timeout_s: float) -> list[StreamItem | GatewayError | None]:
-        """All there is, waiting for the first; nothing after `timeout_s`."""
+    async def carry_out(self) -> None:
+        """However it ends, the database then holds the run as it ended."""
         try:
-            first = await asyncio.wait_for(self.inbox.get(), timeout_s)
-        except TimeoutError:
-            return []
-        return [first, *(self.inbox.get_nowait() for _ in range(self.inbox.qsize()))]
+            await self._follow_call()
+        except Exception:
+            logger.exception("Run %d stumbled", self.run.pk)
+            end(self.run, RunState.FAILED, BROKE)
+        finally:
+            if not self.run.is_over:
+                stop(self.run, RESTARTED)
+            await asyncio.shield(_save_end(self.run))
+            _carried.pop(self.run.pk, None)
+            self._tell()
+
+    async def _follow_call(self) -> None:
+        targets = await targets_for(self.run.plan)
+        request = await request_of(self.run, targets)
+        await _save_request(self.run)
+        if not self.call.is_stopped:
+            self.call.start(request, targets)
+        try:
+            await self._follow()
+        finally:
+            await self.call.close()
+
+    async def _follow(self) -> None:
+        saved_at = time.monotonic()
+        while not self.run.is_over:
+            for item in await self._said():
+                take(self.run, item)
+            if self.call.is_stopped and not self.run.is_over:
+                stop(self.run, self.call.why_stopped)
+            self._tell()
+            if time.monotonic() - saved_at >= SAVE_EVERY_S:
+                saved_at = time.monotonic()
+                await self._look_around()
+            await asyncio.sleep(STEP_EVERY_S)
+
+    async def _said(self) -> list[StreamItem | GatewayError | None]:
+        items = await self.call.take(0 if self.call.is_stopped else SAVE_EVERY_S)
+        if not self.call.is_stopped:
+            return items
+        # How it ends says nothing where it was told to end.
+        return [item for item in items if isinstance(item, StreamItem)]
+
+    async def _look_around(self) -> None:
+        if not await _save_progress(self.run):
+            self.call.stop()
+        elif await self._is_alone():
+            self.call.stop(LEFT)
+
+    async def _is_alone(self) -> bool:
+        if self._viewers or time.monotonic() - self._alone_since < ALONE_AT_MOST_S:
+            return False
+        recently = timezone.now() - timedelta(seconds=ALONE_AT_MOST_S)
+        return not await Run.objects.filter(pk=self.run.pk, looked_at__gte=recently).aexists()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def carry_out(run: Run) -> None:
+    """Begin to carry out a claimed run; it goes on whether or not anybody looks."""
+    carried = Carried(run)
+    _carried[run.pk] = carried
+    carried.task = asyncio.create_task(carried.carry_out(), name=f"run {run.pk}")
 
 
 def stop_here(run_pk: int) -> bool:
     """Stop a run that this process carries out; False where it is not one of ours."""
-    call = _stoppable.get(run_pk)
-    if call is not None:
-        call.stop()
-    return call is not None
+    carried = _carried.get(run_pk)
+    if carried is not None:
+        carried.call.stop()
+    return carried is not None
 
 
-async def drive(run: Run) -> AsyncGenerator[Step, None]:
-    """Carry out a claimed run, writing into `run` what comes back; ends when the run is over.
+async def watch(run: Run) -> AsyncGenerator[Run, None]:
+    """The run as it goes, wherever it is carried out; at last as it ended."""
+    carried = _carried.get(run.pk)
+    if carried is None:
+        async for seen in _watch_from_afar(run):
+            yield seen
+        return
+    with carried.viewed():
+        while _carried.get(run.pk) is carried:
+            yield carried.run
+            await carried.news()
+    yield carried.run
 
-    However it ends, the database then holds the run as it ended.
-    """
+
+async def _watch_from_afar(run: Run) -> AsyncGenerator[Run, None]:
+    """Read the database until another process has carried the run out, or is gone itself."""
+    said_at = 0.0
+    await settle_if_interrupted(run)
+    while not run.is_over:
+        if time.monotonic() - said_at > LOOKING_EVERY_S:
+            said_at = time.monotonic()
+            await Run.objects.filter(pk=run.pk).aupdate(looked_at=timezone.now())
+        yield run
+        await asyncio.sleep(SAVE_EVERY_S)
+        await _refresh(run)
+    yield run
+
+
+async def _refresh(run: Run) -> None:
     try:
-        async with _calling(run) as call:
-            async for step in _follow(run, call):
-                yield step
-    finally:
-        if not run.is_over:  # closed or cancelled by whoever drives
-            _end(run, RunState.STOPPED, "The connection to your browser was lost.")
-        await asyncio.shield(_save_end(run))
+        await run.arefresh_from_db(from_queryset=Run.objects.select_related("conversation"))
+    except Run.DoesNotExist:
+        stop(run, DELETED)
+    await settle_if_interrupted(run)
 
 
 @asynccontextmanager
-async def _calling(run: Run) -> AsyncIterator[Call]:
-    call = Call()
-    targets = await targets_for(run.plan)
-    request = await _request(run, targets)
-    call.task = asyncio.create_task(call.run(request, targets))
-    _stoppable[run.pk] = call
+async def carrying() -> AsyncIterator[None]:
+    """For as long as the web process lives: end what killed processes left, and at last ours."""
+    helpers = [
+        asyncio.create_task(_sweep(), name="orphaned runs"),
+        asyncio.create_task(_stop_at_the_end(), name="runs at the end"),
+    ]
     try:
-        yield call
+        yield
     finally:
-        del _stoppable[run.pk]
-        await call.close()
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.wait([*helpers, *_stop_all()])
 
 
-async def _follow(run: Run, call: Call) -> AsyncGenerator[Step, None]:
-    saved_at = time.monotonic()
-    while not run.is_over:
-        items = await call.take(SAVE_EVERY_S)
-        step = Step(
-            attempts=any(isinstance(item, Attempt | Started) for item in items),
-            answer=any(isinstance(item, Chunk) for item in items),
-        )
-        for item in items:
-            _apply(run, item, call)
-        if call.is_stopped and not run.is_over:
-            _end(run, RunState.STOPPED)
-        yield step
-        if time.monotonic() - saved_at >= SAVE_EVERY_S:
-            saved_at = time.monotonic()
-            if not await _save_progress(run):
-                call.stop()
-        await asyncio.sleep(STEP_EVERY_S)
+async def _stop_at_the_end() -> None:
+    """At once: when the whole house stops, so do local providers, which is not their failure."""
+    await closing_event().wait()
+    _stop_all()
 
 
-def _apply(run: Run, item: StreamItem | GatewayError | None, call: Call) -> None:
-    match item:
-        case Attempt():
-            run.trail.append(asdict(item))
-        case Started():
-            run.provider, run.model, run.label = item.provider, item.model, item.label
-            run.cached = item.cached
-        case Chunk():
-            if run.first_token_s is None and run.started_at is not None:
-                run.first_token_s = (timezone.now() - run.started_at).total_seconds()
-            run.answer += item.text
-        case Completion():
-            _complete(run, item)
-        case GatewayError():
-            _fail(run, item)
-        case None if not run.is_over:
-            why = "" if call.is_stopped else "The call ended without an answer."
-            _end(run, RunState.STOPPED if call.is_stopped else RunState.FAILED, why)
+def _stop_all() -> list[asyncio.Task[None]]:
+    for carried in tuple(_carried.values()):
+        carried.call.stop(RESTARTED)
+    return [carried.task for carried in _carried.values() if carried.task is not None]
 
 
-def _complete(run: Run, done: Completion) -> None:
-    run.answer, run.label = done.text, done.label
-    run.provider, run.model, run.cached = done.provider, done.model, done.cached
-    run.finish_reason = done.finish_reason[:40]
-    run.first_token_s, run.duration_s = done.first_token_s, done.duration_s
-    run.tokens_per_s = done.tokens_per_s
-    run.prompt_tokens = done.usage.prompt_tokens
-    run.completion_tokens = done.usage.completion_tokens
-    run.is_usage_estimated = done.usage.is_estimated
-    run.trail = [asdict(attempt) for attempt in done.attempts]
-    _end(run, RunState.DONE)
+async def _sweep() -> None:
+    while True:
+        try:
+            await settle_orphans()
+        except DatabaseError as error:
+            logger.warning("Runs of killed processes could not be looked for: %s", error)
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
-def _fail(run: Run, error: GatewayError) -> None:
-    if isinstance(error, AllTargetsFailed):
-        run.trail = [asdict(attempt) for attempt in error.attempts]
-    message = error.message
-    if isinstance(error, StreamCut):
-        message = f"{message} What came until then is kept; nobody else was asked to go on."
-    _end(run, RunState.FAILED, message)
-
-
-def _end(run: Run, state: RunState, error: str = "") -> None:
-    run.state, run.error, run.finished_at = state, error, timezone.now()
-    if run.duration_s is None and run.started_at is not None:
-        run.duration_s = (run.finished_at - run.started_at).total_seconds()
-    if state is RunState.DONE:
-        return
-    if run.answer:
-        run.completion_tokens = estimate_tokens(run.answer)
-        run.is_usage_estimated = True
-    if run.label and not run.cached:
-        outcome = Outcome.CANCELLED if state is RunState.STOPPED else Outcome.CUT
-        run.trail.append(asdict(_broken_off(run, outcome)))
-
-
-def _broken_off(run: Run, outcome: Outcome) -> Attempt:
-    """The attempt that had begun to answer: the engine tells of it to nobody who has left."""
-    begun_s = max([0.0, *(one["started_s"] + one["duration_s"] for one in run.trail)])
-    first_token_s = None if run.first_token_s is None else max(0.0, run.first_token_s - begun_s)
-    return Attempt(
-        provider=run.provider,
-        model=run.model,
-        label=run.label,
-        outcome=outcome,
-        started_s=begun_s,
-        first_token_s=first_token_s,
-        duration_s=max(0.0, (run.duration_s or 0.0) - begun_s),
+async def _save_request(run: Run) -> None:
+    """Before the call begins: should this process be killed, the call is known of."""
+    await Run.objects.filter(pk=run.pk).aupdate(
+        call_id=run.call_id,
+        prompt_tokens=run.prompt_tokens,
+        is_usage_estimated=True,
+        dropped_turns=run.dropped_turns,
     )
 
 
@@ -229,7 +234,8 @@ async def _save_progress(run: Run) -> bool:
         pk=run.pk, state=RunState.RUNNING, is_stop_asked=False
     ).aupdate(
         beat_at=run.beat_at, answer=run.answer, trail=run.trail, label=run.label,
-        provider=run.provider, model=run.model, first_token_s=run.first_token_s,
+        provider=run.provider, model=run.model, cached=run.cached,
+        first_token_s=run.first_token_s,
     )  # fmt: skip
     return bool(written)
 
@@ -246,36 +252,3 @@ async def _save_end(run: Run) -> None:
             )
         }
     )  # fmt: skip
-
-
-async def _request(run: Run, targets: Sequence[Target]) -> ChatRequest:
-    parameters = run.parameters
-    turns = await history(run.conversation_id, run.context_before)
-    messages = _fitting(run, turns, targets)
-    request = ChatRequest(
-        messages=messages,
-        temperature=parameters.get("temperature"),
-        top_p=parameters.get("top_p"),
-        max_tokens=parameters.get("max_tokens"),
-        stop=tuple(parameters.get("stop") or ()),
-        seed=parameters.get("seed"),
-        priority=Priority.INTERACTIVE,
-        cache=CacheMode.USE if parameters.get("use_caches") else CacheMode.REFRESH,
-        owner=f"user:{run.conversation.user_id}",
-        source="playground",
-    )
-    run.call_id = request.call_id
-    return request
-
-
-def _fitting(run: Run, turns: list[Message], targets: Sequence[Target]) -> tuple[Message, ...]:
-    """The messages, without the oldest turns that the first target has no room for."""
-    system = [Message("system", run.system)] if run.system.strip() else []
-    prompt = Message("user", run.prompt)
-    context = targets[0].context_tokens if targets else None
-    if context is not None:
-        reserved = run.parameters.get("max_tokens") or DEFAULT_ROOM
-        while turns and estimate_prompt_tokens([*system, *turns, prompt]) + reserved > context:
-            turns = turns[2:]  # a question and its answer
-            run.dropped_turns += 1
-    return (*system, *turns, prompt)

@@ -91,15 +91,3 @@ async def claim(run: Run) -> bool:
     if taken:
         run.state, run.started_at, run.beat_at = RunState.RUNNING, now, now
     return bool(taken)
-
-
-async def settle_if_interrupted(run: Run) -> None:
-    """Stop a run whose web process is gone, keeping the part of its answer that was written."""
-    if not run.is_interrupted:
-        return
-    run.state = RunState.STOPPED
-    run.error = "The server was restarted while this was answered. Ask again to go on."
-    run.finished_at = timezone.now()
-    await Run.objects.filter(pk=run.pk, state=RunState.RUNNING).aupdate(
-        state=run.state, error=run.error, finished_at=run.finished_at
-    )

@@ -18,16 +18,14 @@ from gateway.estimate import estimate_tokens
 from playground.models import Run, RunState
 from playground.presenting import ShownRun
 from playground.rendering import GrowingAnswer
-from playground.running import drive
-from playground.services import claim, settle_if_interrupted
+from playground.running import carry_out, watch
+from playground.services import claim
 from playground.totals import totals_of
 
 # Proxies drop connections that are silent for half a minute or so.
 HEARTBEAT_EVERY_S = 10.0
 # The trail's time axis grows with the call.
 TRAIL_EVERY_S = 1.0
-# A second tab looks for news this often.
-LOOK_EVERY_S = 0.5
 # Browsers that lose the connection try again after this time; the run is over by then.
 RETRY_MS = 2_000
 
@@ -38,40 +36,28 @@ def event(name: str, html: str) -> bytes:
 
 
 async def run_events(run: Run, *, may_start: bool) -> AsyncGenerator[bytes, None]:
-    """Carry out the run where nobody has yet, else tell how it goes; always ends in `done`."""
+    """Carry out the run where nobody has yet, and tell how it goes; always ends in `done`."""
     yield f"retry: {RETRY_MS}\n\n".encode()
-    told = _Told()
     if may_start and await claim(run):
-        async with aclosing(drive(run)) as steps:
-            async for _ in steps:
-                for one in await told.news(run):
-                    yield one
-    else:
-        async with aclosing(_watch(run)) as looks:
-            async for _ in looks:
-                for one in await told.news(run):
-                    yield one
-    yield await finished(run)
+        carry_out(run)
+    told, seen = _Told(), run
+    async with aclosing(watch(run)) as looks:
+        async for seen in looks:
+            for one in await told.news(seen):
+                yield one
+    yield await finished(seen)
 
 
 async def finished(run: Run) -> bytes:
     context = {"shown": ShownRun(run), "totals": await totals_of(run.conversation_id)}
-    return event("done", render_to_string("playground/_run_done.html", context))
+    # In a thread: a long answer takes long to render, and others wait for this loop.
+    html = await asyncio.to_thread(render_to_string, "playground/_run_done.html", context)
+    return event("done", html)
 
 
 def signed_out() -> bytes:
     """The session ended: the page says so and keeps what was typed."""
     return event("done", render_to_string("playground/_signed_out.html"))
-
-
-async def _watch(run: Run) -> AsyncGenerator[None, None]:
-    """Wait until another connection has carried the run out, or its process is gone."""
-    await settle_if_interrupted(run)
-    while not run.is_over:
-        yield
-        await asyncio.sleep(LOOK_EVERY_S)
-        await run.arefresh_from_db()
-        await settle_if_interrupted(run)
 
 
 class _Told:

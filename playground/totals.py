@@ -28,7 +28,7 @@ async def totals_of(conversation_id: int) -> Totals:
 
 
 def total(runs: Sequence[Run]) -> Totals:
-    answered = [run for run in runs if run.label]
+    answered = [run for run in runs if run.label and run.is_over]
     is_estimated = any(run.is_usage_estimated for run in answered)
     return Totals(
         prompts=sum(run.retry_of_id is None for run in runs),

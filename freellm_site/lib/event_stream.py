@@ -6,12 +6,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from django.http import StreamingHttpResponse
 
+from freellm_site.lib.closing import until_closing
+
 
 class EventStreamResponse(StreamingHttpResponse):
     """Hands its own generator to the server.
 
     Django's stands between them and is closed without closing what it reads from: the clean-up
-    of `events` would then wait for the garbage collector, and a call upstream would go on.
+    of `events` would then wait for the garbage collector. Streams never end by themselves, so
+    they end when the process is asked to stop.
     """
 
     def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
@@ -21,4 +24,4 @@ class EventStreamResponse(StreamingHttpResponse):
         self["X-Accel-Buffering"] = "no"  # nginx would hold the events back
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._events
+        return until_closing(self._events)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from catalog.recommend import picks
+from freellm_site.lib.closing import until_closing
 from freellm_site.lib.event_stream import EventStreamResponse
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 from freellm_site.lib.roles import Role, has_role, require_role
@@ -26,7 +27,7 @@ from playground.forms import PromptForm
 from playground.models import Conversation, Run, RunState
 from playground.planning import CannotPlan, rank
 from playground.presenting import ShownRun
-from playground.running import drive, stop_here
+from playground.running import carry_out, stop_here, watch
 from playground.services import ask, ask_again, ask_of, claim
 from playground.stream import run_events, signed_out
 from playground.totals import totals_of
@@ -139,12 +140,18 @@ async def _conversation_of(request: HttpRequest, form: PromptForm) -> Conversati
     return await Conversation.objects.of(await request.auser()).filter(pk=pk).afirst()
 
 
+async def _answered(run: Run) -> None:
+    """Carry the run out to its end; where the server ends first, the page tells."""
+    if await claim(run):
+        carry_out(run)
+    async with aclosing(until_closing(watch(run))) as looks:
+        async for _ in looks:
+            pass
+
+
 async def _begun(request: HtmxRequest, run: Run, *, is_new: bool) -> HttpResponse:
     if not request.htmx:
-        if await claim(run):
-            async with aclosing(drive(run)) as steps:
-                async for _ in steps:
-                    pass
+        await _answered(run)
         return HttpResponseRedirect(f"{run.conversation.get_absolute_url()}#run-{run.pk}")
     own = Conversation.objects.of(await request.auser())
     context = {

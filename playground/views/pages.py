@@ -15,9 +15,9 @@ from catalog.snapshot import asnapshot
 from freellm_site.lib.roles import Role, has_role
 from playground.forms import PROMPT_CHARACTERS, PromptForm, kept_by
 from playground.models import Conversation, Run
+from playground.orphans import settle_if_interrupted
 from playground.planning import Ask
 from playground.presenting import ShownRun
-from playground.services import settle_if_interrupted
 from playground.totals import total
 from playground.views.composing import picks_context
 
@@ -72,7 +72,7 @@ async def show_page(
 
 
 async def _said(found: Conversation) -> dict[str, Any]:
-    runs = [run async for run in Run.objects.for_conversation(found)]
+    runs = [run async for run in Run.objects.for_conversation(found).select_related("conversation")]
     for run in runs:
         await settle_if_interrupted(run)
     newest = max(runs, key=lambda run: run.position, default=None)

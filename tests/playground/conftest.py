@@ -16,6 +16,7 @@ from catalog import snapshot, standing
 from catalog.models import Offer
 from gateway.simulator.server import running_simulator
 from playground import measured
+from playground.running import carrying
 from tests.factories import make_model, make_offer, make_provider, make_scenario, make_sim_provider
 
 WITHIN_S = 10.0
@@ -57,6 +58,7 @@ def _fresh_snapshot() -> None:
 async def simulate(transactional_db: None) -> AsyncIterator[Simulate]:
     """Start a simulated provider and offer its model in the catalog; gives the offer."""
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(carrying())  # no run outlives its test
 
         async def start(
             slug: str = "sim-wren", name: str = "Wren 8B", **fields: object

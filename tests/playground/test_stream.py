@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from django.test import AsyncClient
 from django.utils import timezone
 
 from gateway.simulator.scenario import Fault, FaultKind
+from playground import running
+from playground.ending import LEFT, RESTARTED
 from playground.models import BEAT_LOST_AFTER, Run, RunState
-from playground.running import Call
+from playground.running import carrying
+from playground.upstream import Call
 from tests.factories import amake_user
-from tests.playground.conftest import Simulate
+from tests.playground.conftest import WITHIN_S, Simulate
 from tests.playground.streams import parse, read, until
 
 SEND = "/playground/send/"
@@ -36,6 +41,21 @@ async def stream_of(client: AsyncClient, run: Run) -> AsyncGenerator[bytes, None
     assert response["X-Accel-Buffering"] == "no"
     assert response.streaming
     return aiter(response)  # type: ignore[arg-type]  # the client's type knows no streams
+
+
+async def over(run: Run) -> None:
+    """Until the run has ended, whoever carries it out."""
+    async with asyncio.timeout(WITHIN_S):
+        while not run.is_over:
+            await asyncio.sleep(0.02)  # it ends in a task of its own
+            await run.arefresh_from_db()
+
+
+def totals_in(html: str) -> list[str]:
+    """Prompts, tokens in, tokens out, as the page counts them."""
+    part = html[html.index('id="totals"') :]
+    figures = re.findall(r'<dd class="num">(.*?)</dd>', part, re.DOTALL)[:3]
+    return [one.strip().replace("\u202f", "") for one in figures]
 
 
 async def test_an_answer_streams_and_is_kept(
@@ -136,21 +156,104 @@ async def test_a_lost_cancellation_is_sent_again() -> None:
     assert call.task.cancelled()
 
 
-async def test_a_lost_browser_stops_the_call(
+async def test_a_lost_browser_can_come_back(
     operator_async_client: AsyncClient, simulate: Simulate
 ) -> None:
-    """When the connection breaks, upstream is cancelled and the part is kept for a retry."""
-    simulated = await simulate(**SLOW)
+    """After a reload the answer goes on, seen from its beginning; upstream hears one request."""
+    simulated = await simulate(tokens_per_s=100.0)
     run = await send(operator_async_client)
     stream = await stream_of(operator_async_client, run)
     await until(stream, "tail")
     await stream.aclose()  # what the server does when its client has left
+    page = await operator_async_client.get(f"/playground/{run.conversation_id}/")
+    assert f'sse-connect="/playground/runs/{run.pk}/stream/"' in page.content.decode()
+    events = await read(await stream_of(operator_async_client, run))
     await run.arefresh_from_db()
-    assert run.state == RunState.STOPPED
-    assert run.answer
+    assert (run.state, run.error) == (RunState.DONE, "")
+    assert "This is a simulated answer" in events[-1].data
+    assert (await simulated.state())["requests"] == 1
+    assert (await simulated.state())["disconnected"] == 0
+
+
+async def test_a_browser_that_stays_away_stops_the_call(
+    operator_async_client: AsyncClient, simulate: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits any more: upstream is cancelled, and the part is kept for a retry."""
+    monkeypatch.setattr(running, "ALONE_AT_MOST_S", 0.2)
+    simulated = await simulate(**SLOW)
+    run = await send(operator_async_client)
+    stream = await stream_of(operator_async_client, run)
+    await until(stream, "tail")
+    await stream.aclose()
     await simulated.wait_for("disconnected", 1)
+    await over(run)
+    assert (run.state, run.error) == (RunState.STOPPED, LEFT)
+    assert run.answer
     page = await operator_async_client.get(f"/playground/{run.conversation_id}/")
     assert "Retry" in page.content.decode()
+
+
+async def test_who_looks_from_another_process_is_noticed(
+    operator_async_client: AsyncClient, simulate: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that another process serves keeps the run alive."""
+    monkeypatch.setattr(running, "ALONE_AT_MOST_S", 1.0)
+    monkeypatch.setattr(running, "LOOKING_EVERY_S", 0.2)
+    await simulate(tokens_per_s=80.0)
+    run = await send(operator_async_client)
+    stream = await stream_of(operator_async_client, run)
+    await until(stream, "tail")
+    await stream.aclose()
+    elsewhere = await Run.objects.select_related("conversation").aget(pk=run.pk)
+    looks = [seen.answer async for seen in running._watch_from_afar(elsewhere)]
+    await run.arefresh_from_db()
+    assert (run.duration_s or 0) > 1.5, "too short to have been left alone"
+    assert (run.state, run.error) == (RunState.DONE, "")
+    assert looks[-1] == run.answer
+    assert len(set(looks)) > 2
+
+
+async def test_a_process_that_ends_keeps_its_answers(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """Asked to stop, the process ends its runs with a reason and what had come."""
+    simulated = await simulate(**SLOW)
+    async with carrying():
+        run = await send(operator_async_client)
+        stream = await stream_of(operator_async_client, run)
+        begun = await until(stream, "tail")
+    await run.arefresh_from_db()
+    assert (run.state, run.error) == (RunState.STOPPED, RESTARTED)
+    assert run.answer
+    assert run.is_usage_estimated
+    assert run.prompt_tokens
+    assert run.completion_tokens
+    rest = parse(begun + b"".join([part async for part in stream]))
+    assert "What came until then is kept" in rest[-1].data
+    await simulated.wait_for("disconnected", 1)
+
+
+async def test_a_second_tab_counts_right(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """While an answer grows its tokens are not counted yet; once it is whole, both tabs tell."""
+    await simulate(tokens_per_s=200.0)
+    first = await send(operator_async_client)
+    await read(await stream_of(operator_async_client, first))
+    second = await send(operator_async_client, conversation=str(first.conversation_id))
+    stream = await stream_of(operator_async_client, second)
+    begun = await until(stream, "tail")
+    page = (await operator_async_client.get(f"/playground/{first.conversation_id}/")).content
+    await first.arefresh_from_db()
+    assert totals_in(page.decode()) == ["2", str(first.prompt_tokens), str(first.completion_tokens)]
+    other = await read(await stream_of(operator_async_client, second))
+    rest = parse(begun + b"".join([part async for part in stream]))
+    await second.arefresh_from_db()
+    sums = [
+        str((first.prompt_tokens or 0) + (second.prompt_tokens or 0)),
+        str((first.completion_tokens or 0) + (second.completion_tokens or 0)),
+    ]
+    assert totals_in(other[-1].data) == totals_in(rest[-1].data) == ["2", *sums]
 
 
 async def test_a_run_whose_process_died_can_be_asked_again(

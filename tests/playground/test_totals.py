@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import AsyncClient
 
-from playground.models import Run
+from playground.models import Run, RunState
 from playground.totals import Total, total
 from tests.playground.conftest import Simulate
 from tests.playground.streams import read
@@ -14,16 +16,23 @@ from tests.playground.test_stream import HTMX, SEND, send, stream_of
 LABEL = "Heron 7B on Sim"
 
 
+def answered(**fields: Any) -> Run:
+    return Run(state=RunState.DONE, **fields)
+
+
 @pytest.mark.parametrize(
     ("runs", "tokens_in"),
     [
         ([], Total(None, "no data yet")),
-        ([Run(label="")], Total(None, "no data yet")),
-        ([Run(label=LABEL)], Total(None, "not reported")),
-        ([Run(label=LABEL, prompt_tokens=7), Run(label=LABEL)], Total(7, "at least")),
-        ([Run(label=LABEL, prompt_tokens=7, is_usage_estimated=True)], Total(7, "about")),
-        ([Run(label=LABEL, prompt_tokens=7), Run(label=LABEL, prompt_tokens=5)], Total(12)),
-        ([Run(label=LABEL, prompt_tokens=0)], Total(0)),
+        ([answered(label="")], Total(None, "no data yet")),
+        ([answered(label=LABEL)], Total(None, "not reported")),
+        ([answered(label=LABEL, prompt_tokens=7), answered(label=LABEL)], Total(7, "at least")),
+        ([answered(label=LABEL, prompt_tokens=7, is_usage_estimated=True)], Total(7, "about")),
+        (
+            [answered(label=LABEL, prompt_tokens=7), answered(label=LABEL, prompt_tokens=5)],
+            Total(12),
+        ),
+        ([answered(label=LABEL, prompt_tokens=0)], Total(0)),
     ],
 )
 def test_unknown_is_not_zero(runs: list[Run], tokens_in: Total) -> None:
