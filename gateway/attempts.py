@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.admission import Admission, Admissions
 from gateway.call import Call, Try
 from gateway.clock import Clock
+from gateway.dialects import Piece
 from gateway.dispatch import Dispatcher
 from gateway.endings import (
     all_failed,
@@ -28,7 +29,7 @@ from gateway.errors import (
 from gateway.exchange import Answer, Exchange
 from gateway.policy import Policy
 from gateway.transport import Transport
-from gateway.types import Chunk, Completion, Started, StreamItem, Target
+from gateway.types import Chunk, Completion, Reasoning, Started, StreamItem, Target
 
 Attempting = AsyncGenerator[StreamItem, None]
 
@@ -157,11 +158,21 @@ class Attempts:
                 if not has_started:
                     has_started = True
                     yield Started(target.provider, target.model, target.label)
-                if piece.text:
+                if piece.has_content:
                     attempt.note_token()
                     call.has_begun = call.is_streamed
-                    yield Chunk(piece.text)
+                for item in _shown(piece):
+                    yield item
         if not has_started:
             raise MalformedReply("The answer was empty.", status=answer.status)
-        attempt.succeeded(answer.status)
+        attempt.succeeded(answer.status, answer.dropped)
         yield completion(attempt, answer)
+
+
+def _shown(piece: Piece) -> Iterator[StreamItem]:
+    """What the caller gets of a piece."""
+    if piece.reasoning:
+        yield Reasoning(piece.reasoning)
+    if piece.text:
+        yield Chunk(piece.text)
+    yield from piece.tool_calls

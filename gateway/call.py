@@ -90,8 +90,9 @@ class Try:
         if self.first_token_s is None:
             self.first_token_s = self.call.elapsed_s - self.started_s
 
-    def succeeded(self, status: int | None) -> Attempt:
-        return self._ended(Outcome.ANSWERED, status=status)
+    def succeeded(self, status: int | None, dropped: tuple[str, ...] = ()) -> Attempt:
+        left_out = f"Sent without {', '.join(dropped)}: not taken there." if dropped else ""
+        return self._ended(Outcome.ANSWERED, status=status, detail=left_out, dropped=dropped)
 
     def cancelled(self) -> Attempt:
         return self._ended(Outcome.CANCELLED, detail="The caller went away.")
@@ -114,6 +115,7 @@ class Try:
         status: int | None = None,
         detail: str = "",
         retry_after_s: float | None = None,
+        dropped: tuple[str, ...] = (),
     ) -> Attempt:
         self.is_over = True
         attempt = Attempt(
@@ -129,6 +131,7 @@ class Try:
             duration_s=self.call.elapsed_s - self.started_s,
             detail=detail,
             retry_after_s=retry_after_s,
+            dropped=dropped,
         )
         self.call.attempts.append(attempt)
         return attempt

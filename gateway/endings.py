@@ -35,7 +35,7 @@ def settlement(
         default_s = pauses[isinstance(error, QuotaExhausted)]
         asked_s = default_s if error.retry_after_s is None else error.retry_after_s
         block_s = min(asked_s, policy.longest_pause_s)
-    has_worked = any(answer.text) or isinstance(error, asyncio.CancelledError | GeneratorExit)
+    has_worked = answer.has_content or isinstance(error, asyncio.CancelledError | GeneratorExit)
     if error is None or has_worked:
         tokens = answer.final_usage(request).total_tokens
     elif isinstance(error, ProviderError) and error.status in _REFUSALS:
@@ -91,6 +91,9 @@ def completion(attempt: Try, answer: Answer) -> Completion:
         attempts=tuple(call.attempts),
         first_token_s=None if first_token_s is None else attempt.started_s + first_token_s,
         duration_s=call.elapsed_s,
+        reasoning="".join(answer.reasoning),
+        tool_calls=answer.tool_calls,
+        dropped=answer.dropped,
     )
 
 

@@ -49,9 +49,7 @@ class CallEvent:
     def from_json(cls, text: str | bytes) -> CallEvent:
         """Read what `to_json` wrote; raises ValueError, TypeError or KeyError on anything else."""
         said: dict[str, Any] = json.loads(text)
-        attempts = tuple(
-            Attempt(**{**one, "outcome": Outcome(one["outcome"])}) for one in said.pop("attempts")
-        )
+        attempts = tuple(Attempt.from_plain(one) for one in said.pop("attempts"))
         return cls(**{**said, "outcome": Outcome(said["outcome"]), "attempts": attempts})
 
 

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from gateway.dialects import Dialect, Piece, StreamParser, dialect_for
+from gateway.dialects.tool_calls import joined
 from gateway.errors import (
     DeadlinePassed,
     GatewayError,
@@ -16,10 +17,10 @@ from gateway.errors import (
     ProviderTimeout,
     StreamCut,
 )
-from gateway.estimate import estimate_prompt_tokens, estimate_tokens
+from gateway.estimate import estimate_call_tokens, estimate_request_tokens, estimate_tokens
 from gateway.policy import TimeoutPolicy
 from gateway.transport import Incoming, Transport
-from gateway.types import ChatRequest, Target, Usage
+from gateway.types import ChatRequest, Target, ToolCall, ToolCallDelta, Usage
 
 _OK = range(200, 300)
 _ERROR_BODY_S = 5.0
@@ -33,21 +34,41 @@ class Answer:
     """What has come in so far."""
 
     text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    tool_call_deltas: list[ToolCallDelta] = field(default_factory=list)
     finish_reason: str = ""
     usage: Usage | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
     def add(self, piece: Piece) -> None:
-        self.text.append(piece.text)
+        if piece.text:
+            self.text.append(piece.text)
+        if piece.reasoning:
+            self.reasoning.append(piece.reasoning)
+        self.tool_call_deltas += piece.tool_calls
         self.finish_reason = piece.finish_reason or self.finish_reason
         self.usage = piece.usage or self.usage
+        if self.tool_call_deltas and self.finish_reason == "stop":
+            self.finish_reason = "tool_calls"  # as OpenAI says it; some hosts do not
+
+    @property
+    def has_content(self) -> bool:
+        return bool(self.text or self.reasoning or self.tool_call_deltas)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return joined(self.tool_call_deltas)
 
     def final_usage(self, request: ChatRequest) -> Usage:
         """As reported, else estimated and marked so."""
-        return self.usage or Usage(
-            prompt_tokens=estimate_prompt_tokens(request.messages),
-            completion_tokens=estimate_tokens("".join(self.text)),
+        if self.usage is not None:
+            return self.usage
+        said = "".join(self.reasoning) + "".join(self.text)
+        return Usage(
+            prompt_tokens=estimate_request_tokens(request),
+            completion_tokens=estimate_tokens(said) + estimate_call_tokens(self.tool_calls),
             is_estimated=True,
         )
 
@@ -87,8 +108,7 @@ class Exchange:
         until = _now() + min(self.timeouts.answer_s, self.within_s)
         async with self._sent(dialect, answer, until, stream=False) as incoming:
             body = await incoming.read_all(until - _now(), "the whole answer")
-        reply = dialect.parse_response(body)
-        yield Piece(reply.text, reply.finish_reason, reply.usage)
+        yield _not_empty(dialect.parse_response(body))
 
     async def _streamed(self, answer: Answer) -> AsyncGenerator[Piece, None]:
         dialect = dialect_for(self.target.dialect)
@@ -98,37 +118,41 @@ class Exchange:
         async with self._sent(dialect, answer, first_by, stream=True) as incoming:
             if _is(incoming, "text/html"):
                 raise MalformedReply("The provider answered with a web page.", status=answer.status)
-            if _is(incoming, "application/json"):  # some hosts ignore the wish for a stream
-                body = await incoming.read_all(deadline - _now(), "the whole answer")
-                reply = dialect.parse_response(body)
-                yield Piece(reply.text, reply.finish_reason, reply.usage)
-                return
-            next_by, waiting_for = first_by, "the first token"
-            data = b" "
-            while data and not parser.is_over:
-                data = await self._read(incoming, next_by, waiting_for, parser)
-                pieces = parser.feed(data)
-                for piece in pieces:
-                    yield piece
-                if any(piece.text or piece.is_sign_of_life for piece in pieces):
-                    next_by, waiting_for = _now() + self.timeouts.stall_s, "the next token"
-                next_by = min(next_by, deadline)
-            if data:  # read to the end, so that the connection can be used again
-                with suppress(ProviderError):
-                    await incoming.read(_LAST_BYTES_S, "the end")
+            if not _is(incoming, "text/event-stream"):
+                head = await incoming.read(first_by - _now(), "the first token")
+                if head.lstrip().startswith(b"{"):  # some hosts ignore the wish for a stream
+                    body = head + await incoming.read_all(deadline - _now(), "the whole answer")
+                    yield _not_empty(dialect.parse_response(body))
+                    return
+                incoming.put_back(head)
+            async for piece in self._events(incoming, parser, first_by, deadline):
+                yield piece
         if not parser.is_complete:
             raise StreamCut("The stream ended before the answer did.", status=answer.status)
+        _check(answer.finish_reason, has_content=answer.has_content)
 
-    @staticmethod
-    async def _read(
-        incoming: Incoming, next_by: float, waiting_for: str, parser: StreamParser
-    ) -> bytes:
-        """After the answer's end only its usage is waited for, and not for long."""
-        if not parser.is_complete:
-            return await incoming.read(next_by - _now(), waiting_for)
+    async def _events(
+        self, incoming: Incoming, parser: StreamParser, first_by: float, deadline: float
+    ) -> AsyncGenerator[Piece, None]:
+        """Pieces as they come. After the answer's end only its usage is waited for, and briefly."""
+        next_by, waiting_for = first_by, "the first token"
+        data = b" "
+        while data and not parser.is_complete:
+            data = await incoming.read(next_by - _now(), waiting_for)
+            pieces = parser.feed(data)
+            for piece in pieces:
+                yield piece
+            if any(piece.has_content or piece.is_sign_of_life for piece in pieces):
+                next_by, waiting_for = _now() + self.timeouts.stall_s, "the next token"
+            next_by = min(next_by, deadline)
+        over_by = min(deadline, _now() + _AFTER_THE_END_S)
         with suppress(ProviderError):
-            return await incoming.read(_AFTER_THE_END_S, waiting_for)
-        return b""
+            while data and not parser.is_over:
+                data = await incoming.read(over_by - _now(), "the usage")
+                for piece in parser.feed(data):
+                    yield piece
+            if data:  # read to the end, so that the connection can be used again
+                await incoming.read(_LAST_BYTES_S, "the end")
 
     @asynccontextmanager
     async def _sent(
@@ -136,6 +160,7 @@ class Exchange:
     ) -> AsyncIterator[Incoming]:
         """Send; give the answer where it is one, raise what it stands for where it is not."""
         outgoing = dialect.build_request(self.target, self.request, stream=stream)
+        answer.dropped = outgoing.dropped
         async with self.transport.exchange(
             outgoing,
             self.timeouts,
@@ -162,13 +187,26 @@ def _is(incoming: Incoming, media_type: str) -> bool:
 async def _error_body(incoming: Incoming) -> bytes:
     """What can be had of it quickly: the status alone says enough."""
     body = b""
+    until = _now() + _ERROR_BODY_S
     with suppress(GatewayError):
         while len(body) < _ERROR_BODY_BYTES:
-            piece = await incoming.read(_ERROR_BODY_S, "the reason of the refusal")
+            piece = await incoming.read(until - _now(), "the reason of the refusal")
             if not piece:
                 break
             body += piece
     return body
+
+
+def _not_empty(piece: Piece) -> Piece:
+    """A whole answer, if it is one."""
+    _check(piece.finish_reason, has_content=piece.has_content)
+    return piece
+
+
+def _check(finish_reason: str, *, has_content: bool) -> None:
+    """Nothing at all is an answer only where the request's own bound cut it short."""
+    if not has_content and finish_reason != "length":
+        raise MalformedReply(f"The answer was empty ({finish_reason or 'no reason given'}).")
 
 
 def _now() -> float:

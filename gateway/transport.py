@@ -41,12 +41,16 @@ _IDLE_S = 20.0  # below the usual 30 to 60 s after which servers drop idle conne
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """A request as it goes out. `headers` may hold a key: never log or show it."""
+    """A request as it goes out. `headers` may hold a key: never log or show it.
+
+    `dropped` names parameters that were asked for and left out.
+    """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     method: str = "POST"
+    dropped: tuple[str, ...] = ()
 
 
 class Incoming:
@@ -56,11 +60,15 @@ class Incoming:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers  # names match in any case
         self._pieces = response.aiter_bytes()
+        self._put_back = b""
         self._left = max_bytes
         self._max_bytes = max_bytes
 
     async def read(self, within_s: float, waiting_for: str) -> bytes:
         """The next bytes, b"" at the end; raises ProviderTimeout, -Unavailable, MalformedReply."""
+        if self._put_back:
+            piece, self._put_back = self._put_back, b""
+            return piece
         with _translated(within_s, waiting_for):
             async with asyncio.timeout(within_s):
                 piece = await anext(self._pieces, b"")
@@ -70,6 +78,10 @@ class Incoming:
                 f"The answer is longer than {self._max_bytes / 1e6:.3g} MB.", status=self.status
             )
         return piece
+
+    def put_back(self, piece: bytes) -> None:
+        """Let the next `read` give what was only looked at."""
+        self._put_back = piece
 
     async def read_all(self, within_s: float, waiting_for: str) -> bytes:
         """The rest of the body, within one time for all of it."""

@@ -7,9 +7,60 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any
 
-Role = Literal["system", "user", "assistant"]
+from gateway.messages import (
+    ImagePart,
+    JsonFormat,
+    Message,
+    NamedTool,
+    Part,
+    Reasoning,
+    Role,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+    ToolWish,
+)
+from gateway.quirks import NO_QUIRKS, Quirks
+
+__all__ = [
+    "LIMIT_NAMES",
+    "SHORTEST_WITH_TAIL",
+    "Attempt",
+    "CacheMode",
+    "ChatRequest",
+    "Chunk",
+    "Completion",
+    "ImagePart",
+    "JsonFormat",
+    "Limit",
+    "LimitHeader",
+    "Message",
+    "NamedTool",
+    "Outcome",
+    "Part",
+    "Priority",
+    "Quirks",
+    "Reasoning",
+    "Role",
+    "SaidLimit",
+    "Secret",
+    "Started",
+    "StreamItem",
+    "Target",
+    "TextPart",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolWish",
+    "Unit",
+    "Usage",
+    "Window",
+    "new_call_id",
+    "parse_limits",
+]
 
 # Four characters of a shorter key would give away too much of it.
 SHORTEST_WITH_TAIL = 12
@@ -152,12 +203,6 @@ class CacheMode(StrEnum):
     ONLY = "only"  # read, never call
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    role: Role
-    content: str
-
-
 def new_call_id() -> str:
     """A unique id whose text order is the order of time (48 bits of ms, then random)."""
     return f"{time.time_ns() // 1_000_000:012x}{uuid.uuid4().hex[:14]}"
@@ -173,6 +218,10 @@ class ChatRequest:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolWish | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: JsonFormat | None = None
     priority: Priority = Priority.NORMAL
     cache: CacheMode = CacheMode.USE
     deadline_s: float = 120.0
@@ -221,6 +270,7 @@ class Target:
     limit_headers: tuple[LimitHeader, ...] = ()
     # Private ranges hold own endpoints and the simulator; metadata addresses are never called.
     allows_private_address: bool = True
+    quirks: Quirks = NO_QUIRKS
 
     @property
     def label(self) -> str:
@@ -283,6 +333,13 @@ class Attempt:
     duration_s: float = 0.0
     detail: str = ""  # one sentence for a person, secrets redacted
     retry_after_s: float | None = None
+    dropped: tuple[str, ...] = ()  # parameters left out, because the provider refuses them
+
+    @classmethod
+    def from_plain(cls, said: Mapping[str, Any]) -> Attempt:
+        """Read what `asdict` wrote and JSON carried; raises ValueError, TypeError or KeyError."""
+        outcome, dropped = Outcome(said["outcome"]), tuple(said.get("dropped", ()))
+        return cls(**{**said, "outcome": outcome, "dropped": dropped})
 
     @property
     def was_sent(self) -> bool:
@@ -325,6 +382,9 @@ class Completion:
     cached: str = ""  # the cache tier that answered: memory, redis; "" when a provider did
     first_token_s: float | None = None  # from the call's start
     duration_s: float = 0.0
+    reasoning: str = ""  # what it thought, where the provider shows it
+    tool_calls: tuple[ToolCall, ...] = ()
+    dropped: tuple[str, ...] = ()  # parameters the provider would have refused
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -335,6 +395,6 @@ class Completion:
         return self.usage.completion_tokens / streaming_s if streaming_s > 0 else None
 
 
-# What `Gateway.stream` yields: failed attempts as they happen, who answers, the text in
-# pieces, and at last the finished answer.
-StreamItem = Attempt | Started | Chunk | Completion
+# What `Gateway.stream` yields: failed attempts as they happen, who answers, thoughts, text and
+# tool calls in pieces, and at last the finished answer.
+StreamItem = Attempt | Started | Reasoning | Chunk | ToolCallDelta | Completion

@@ -89,6 +89,4 @@ class CallRecord(models.Model):
     @property
     def trail(self) -> tuple[Attempt, ...]:
         """The attempts as the engine's own type; they were written by `recorder`."""
-        return tuple(
-            Attempt(**{**one, "outcome": Outcome(one["outcome"])}) for one in self.attempts
-        )
+        return tuple(Attempt.from_plain(one) for one in self.attempts)

@@ -42,7 +42,7 @@ async def settle_if_interrupted(run: Run) -> bool:
 
 
 def _event_of(run: Run) -> CallEvent:
-    attempts = tuple(Attempt(**{**one, "outcome": Outcome(one["outcome"])}) for one in run.trail)
+    attempts = tuple(Attempt.from_plain(one) for one in run.trail)
     last = attempts[-1] if attempts else None
     return CallEvent(
         call_id=run.call_id,

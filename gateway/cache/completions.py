@@ -12,7 +12,16 @@ from gateway.cache.flight import Flights
 from gateway.cache.tiers import Found, Tiers
 from gateway.call import Call
 from gateway.errors import DeadlinePassed, GatewayError, NotSent
-from gateway.types import CacheMode, Chunk, Completion, Started, StreamItem, Target
+from gateway.types import (
+    CacheMode,
+    Chunk,
+    Completion,
+    Reasoning,
+    Started,
+    StreamItem,
+    Target,
+    ToolCallDelta,
+)
 
 _REPLAY_CHARS = 80  # about a line: a kept answer appears at once, and still as a stream
 
@@ -102,8 +111,12 @@ def _completion(call: Call, found: Found | None) -> Completion | None:
 def replayed(completion: Completion) -> Iterator[StreamItem]:
     """A kept answer as a stream."""
     yield Started(completion.provider, completion.model, completion.label, completion.cached)
+    for start in range(0, len(completion.reasoning), _REPLAY_CHARS):
+        yield Reasoning(completion.reasoning[start : start + _REPLAY_CHARS])
     for start in range(0, len(completion.text), _REPLAY_CHARS):
         yield Chunk(completion.text[start : start + _REPLAY_CHARS])
+    for index, one in enumerate(completion.tool_calls):
+        yield ToolCallDelta(index, one.id, one.name, one.arguments, one.signature)
     yield completion
 
 

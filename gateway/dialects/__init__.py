@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.dialects.base import Dialect, Piece, Reply, StreamParser
 from gateway.dialects.cohere import CohereDialect
 from gateway.dialects.gemini import GeminiDialect
+from gateway.dialects.nlpcloud import NLPCloudDialect
 from gateway.dialects.openai import OpenAIDialect
 from gateway.errors import NotConfigured
 
@@ -14,6 +15,7 @@ _DIALECTS: dict[str, Dialect] = {
     "openai": OpenAIDialect(),
     "cohere": CohereDialect(),
     "gemini": GeminiDialect(),
+    "nlpcloud": NLPCloudDialect(),
 }
 
 

@@ -8,26 +8,29 @@ from typing import Protocol
 
 from gateway.errors import NotConfigured, ProviderError
 from gateway.transport import OutgoingRequest
-from gateway.types import ChatRequest, Target, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer. `usage` is None where the provider did not report it."""
-
-    text: str
-    finish_reason: str
-    usage: Usage | None = None
+from gateway.types import ChatRequest, Target, ToolCallDelta, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a streamed answer; what is empty was not in this part."""
+    """A part of an answer; what is empty was not in this part.
+
+    `usage` is None where the provider did not report it.
+    """
 
     text: str = ""
     finish_reason: str = ""
     usage: Usage | None = None
-    is_sign_of_life: bool = False  # reasoning and the like: the model works, no text yet
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    is_sign_of_life: bool = False  # the model works, though nothing of it can be shown
+
+    @property
+    def has_content(self) -> bool:
+        return bool(self.text or self.reasoning or self.tool_calls)
+
+
+Reply = Piece  # a whole answer is one that came in a single piece
 
 
 class StreamParser(Protocol):

@@ -1,13 +1,14 @@
-"""Cohere's own chat format, version 2: https://docs.cohere.com/reference/chat."""
+"""Cohere's own chat format, version 2: https://docs.cohere.com/reference/chat (read 2026-11)."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.dialects.base import Piece, Reply, StreamParser, auth_headers, request_url
+from gateway.dialects.asking import given, message_form, post, tool_forms
+from gateway.dialects.base import Piece, Reply, StreamParser
+from gateway.dialects.fitting import fit
 from gateway.dialects.reading import (
     BLOCKED,
     JsonStream,
@@ -15,13 +16,16 @@ from gateway.dialects.reading import (
     child,
     parse_object,
     text_of,
+    thoughts_of,
     usage_of,
     word,
 )
-from gateway.dialects.refusals import classify
+from gateway.dialects.refusals import classify, classify_inside, is_error
+from gateway.dialects.tool_calls import Numbering, read_call, read_calls
 from gateway.errors import MalformedReply, ProviderError, ProviderUnavailable
+from gateway.messages import JsonFormat, NamedTool, Tool
 from gateway.transport import OutgoingRequest
-from gateway.types import ChatRequest, Target, Usage
+from gateway.types import ChatRequest, SaidLimit, Target, ToolCallDelta, Unit, Usage, Window
 
 _FINISH = {
     "COMPLETE": "stop",
@@ -30,59 +34,89 @@ _FINISH = {
     "TOOL_CALL": "tool_calls",
     "ERROR_TOXIC": BLOCKED,
 }
+_WORDLESS = frozenset({"parallel_tool_calls"})  # what the format has no words for
+_LONG = (Window.DAY, Window.MONTH)
 
-
-_TOO_MANY = 429
-# The only word on which trial quota is used up: "... limited to 1000 API calls / month".
-_LONG_WINDOW = re.compile(rb"API calls / (?:month|day)")
+# The only word on which quota is used up: "... limited to 1000 API calls / month".
+_SAID = re.compile(rb"limited to (\d{1,9}) API calls / (minute|hour|day|month)")
 
 
 class CohereDialect:
     def build_request(
         self, target: Target, request: ChatRequest, *, stream: bool
     ) -> OutgoingRequest:
-        asked = {
+        asked, dropped = fit(target, request, drops=_WORDLESS)
+        body = {
+            "model": target.model,
+            "messages": [message_form(one) for one in asked.messages],
+            "stream": stream,
+            **_parameters(asked),
+        }
+        accept = "text/event-stream" if stream else "application/json"
+        return post(target, "/chat", body, accept=accept, dropped=dropped)
+
+    def parse_response(self, body: bytes) -> Reply:
+        answer = parse_object(body)
+        if is_error(answer):
+            raise classify_inside(answer, 200)
+        message = answer.get("message")
+        if not isinstance(message, dict):
+            raise MalformedReply("The answer holds no message.", status=200)
+        reply = Reply(
+            text=text_of(message.get("content")),
+            finish_reason=_finish(answer),
+            usage=_usage(answer),
+            reasoning=word(message.get("tool_plan")) + thoughts_of(message),
+            tool_calls=read_calls(message.get("tool_calls"), Numbering()),
+        )
+        check_blocked(reply)
+        return reply
+
+    def parse_stream(self) -> StreamParser:
+        numbering = Numbering()
+        return JsonStream(lambda event: _piece(event, numbering))
+
+    def classify_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        said = _said(body)
+        is_used_up = any(one.window in _LONG for one in said)
+        codes = ("insufficient_quota",) if is_used_up else ()
+        return classify(status, headers, body, codes=codes, said=said)
+
+
+def _parameters(request: ChatRequest) -> dict[str, Any]:
+    tools, choice = _tools(request)
+    return given(
+        {
             "temperature": request.temperature,
             "p": request.top_p,
             "max_tokens": request.max_tokens,
             "stop_sequences": list(request.stop) or None,
             "seed": request.seed,
+            "tools": tool_forms(tools) or None,
+            "tool_choice": choice,
+            "response_format": _json_form(request.response_format),
         }
-        body: dict[str, Any] = {
-            "model": target.model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            "stream": stream,
-            **{name: value for name, value in asked.items() if value is not None},
-        }
-        return OutgoingRequest(
-            url=request_url(target, "/chat"),
-            headers={
-                **auth_headers(target),
-                "Content-Type": "application/json",
-                "Accept": "text/event-stream" if stream else "application/json",
-            },
-            body=json.dumps(body, ensure_ascii=False).encode(errors="replace"),
-        )
-
-    def parse_response(self, body: bytes) -> Reply:
-        answer = parse_object(body)
-        message = answer.get("message")
-        if not isinstance(message, dict):
-            raise MalformedReply("The answer holds no message.", status=200)
-        text = text_of(message.get("content"))
-        finish_reason = _finish(answer)
-        check_blocked(finish_reason, has_text=bool(text))
-        return Reply(text, finish_reason, _usage(answer))
-
-    def parse_stream(self) -> StreamParser:
-        return JsonStream(_piece)
-
-    def classify_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        is_used_up = status == _TOO_MANY and _LONG_WINDOW.search(body)
-        return classify(status, headers, body, codes=("insufficient_quota",) if is_used_up else ())
+    )
 
 
-def _piece(event: dict[str, Any]) -> Piece:
+def _tools(request: ChatRequest) -> tuple[tuple[Tool, ...], str | None]:
+    """The wish for one tool can only be said by showing no other."""
+    choice = request.tool_choice
+    if isinstance(choice, NamedTool):
+        return tuple(one for one in request.tools if one.name == choice.name), "REQUIRED"
+    return request.tools, None if choice in (None, "auto") else choice.upper()
+
+
+def _json_form(wanted: JsonFormat | None) -> dict[str, Any] | None:
+    if wanted is None:
+        return None
+    schema = {} if wanted.schema is None else {"json_schema": dict(wanted.schema)}
+    return {"type": "json_object", **schema}
+
+
+def _piece(event: dict[str, Any], numbering: Numbering) -> Piece:
+    if is_error(event):
+        raise classify_inside(event, 200)
     delta = child(event, "delta")
     if event.get("type") == "message-end":
         if delta.get("error"):
@@ -90,7 +124,21 @@ def _piece(event: dict[str, Any]) -> Piece:
         return Piece(finish_reason=_finish(delta) or "stop", usage=_usage(delta))
     message = child(delta, "message")
     content = child(message, "content")
-    return Piece(text=word(content.get("text")), is_sign_of_life=bool(content.get("thinking")))
+    return Piece(
+        text=text_of(content.get("text")),
+        reasoning=text_of(message.get("tool_plan")) + text_of(content.get("thinking")),
+        tool_calls=_calls(event, message, numbering),
+    )
+
+
+def _calls(
+    event: Mapping[str, Any], message: Mapping[str, Any], numbering: Numbering
+) -> tuple[ToolCallDelta, ...]:
+    """A stream has one call in each of its events, and its number beside it."""
+    call = message.get("tool_calls")
+    if not isinstance(call, dict):
+        return ()
+    return (read_call(call, event.get("index"), numbering),)
 
 
 def _finish(value: Mapping[str, Any]) -> str:
@@ -101,3 +149,11 @@ def _finish(value: Mapping[str, Any]) -> str:
 def _usage(value: Mapping[str, Any]) -> Usage | None:
     tokens = child(value, "usage", "tokens")
     return usage_of(tokens.get("input_tokens"), tokens.get("output_tokens"))
+
+
+def _said(body: bytes) -> tuple[SaidLimit, ...]:
+    found = _SAID.search(body)
+    if found is None:
+        return ()
+    amount, window = int(found[1]), Window(found[2].decode())
+    return (SaidLimit(Unit.REQUESTS, window, amount, remaining=0),)

@@ -8,10 +8,13 @@ from typing import Any
 
 from gateway.dialects.base import Piece
 from gateway.dialects.sse import EventDecoder
+from gateway.dialects.tool_calls import storable
 from gateway.errors import ContentBlocked, MalformedReply
 from gateway.types import Usage
 
 _ABSURD = 10**9  # tokens no answer has
+
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 # The words of OpenAI's format, which the rest of the product knows.
 BLOCKED = "content_filter"
@@ -48,20 +51,25 @@ def first(value: Any, name: str) -> dict[str, Any] | None:
 def text_of(content: Any) -> str:
     """Text, or the text parts of a list of parts; thinking parts are left out."""
     if isinstance(content, str):
-        return _storable(content)
+        return storable(content)
     if not isinstance(content, list):
         return ""
     parts = (
         part.get("text") for part in content if isinstance(part, dict) and not part.get("thought")
     )
-    return _storable("".join(part for part in parts if isinstance(part, str)))
+    return storable("".join(part for part in parts if isinstance(part, str)))
 
 
-def _storable(text: str) -> str:
-    """JSON may spell lone surrogates and NUL, which neither UTF-8 nor databases can hold."""
-    if text.isprintable():
-        return text
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+def thoughts_of(message: Mapping[str, Any]) -> str:
+    """What the model thought: under one of several names, or among the parts of the content."""
+    for name in _THOUGHTS:
+        if isinstance(message.get(name), str) and message[name]:
+            return storable(message[name])
+    content = message.get("content")
+    if not isinstance(content, list):
+        return ""
+    parts = (one.get("thinking") for one in content if isinstance(one, dict))
+    return "".join(text_of(part) for part in parts)
 
 
 def word(value: Any) -> str:
@@ -86,7 +94,7 @@ class JsonStream:
     def __init__(self, read_chunk: Callable[[dict[str, Any]], Piece]) -> None:
         self._read_chunk = read_chunk
         self._events = EventDecoder()
-        self._has_text = False
+        self._has_content = False
         self.is_complete = False
         self.is_over = False
 
@@ -101,13 +109,14 @@ class JsonStream:
                 self.is_complete = self.is_over = True
                 continue
             piece = self._read_chunk(parse_object(event))
-            self._has_text = self._has_text or bool(piece.text)
+            self._has_content = self._has_content or piece.has_content
             self.is_complete = self.is_complete or bool(piece.finish_reason)
-            check_blocked(piece.finish_reason, has_text=self._has_text)
+            if not self._has_content:
+                check_blocked(piece)
             yield piece
 
 
-def check_blocked(finish_reason: str, *, has_text: bool) -> None:
+def check_blocked(piece: Piece) -> None:
     """An empty answer with the filter's word is a refusal; another provider may answer."""
-    if finish_reason == BLOCKED and not has_text:
+    if piece.finish_reason == BLOCKED and not piece.has_content:
         raise ContentBlocked("The provider's filter held the answer back.", status=200)

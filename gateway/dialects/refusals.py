@@ -10,8 +10,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
+from gateway.dialects.said import limits_said, wait_said
 from gateway.errors import (
     AuthRejected,
     ContentBlocked,
@@ -27,10 +29,12 @@ from gateway.errors import (
     Throttled,
 )
 from gateway.limiter.headers import now_by, parse_wait, retry_after_s
+from gateway.types import SaidLimit, Window
 
 # A wait of this length is no rate any more: what is used up is the hour's or the day's quota.
 _EXHAUSTED_FROM_S = 900.0
 _SHOWN_CHARS = 300
+_READ_CHARS = 2000
 
 # OpenRouter names the host behind a model whose refusal it passes on: no quota of ours.
 _UPSTREAM = "upstream"
@@ -80,9 +84,18 @@ _BY_CODE: dict[str, type[ProviderError]] = {
     "1214": ModelGone,  # Z.ai
 }
 
+# What is used up for a day or a month comes back no sooner by trying.
+_LONG = (Window.DAY, Window.MONTH)
+
+# Others are refused in the same way however long one waits.
+_CURED_BY_TIME = (Throttled, QuotaExhausted, ProviderUnavailable, ProviderTimeout)
+
+# Mistral: a limit of 0 means that the plan does not include the model.
+_PLAN_LIMIT = "x-ratelimit-limit-req-minute"
+
 _IN_WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = (
-    # OpenRouter names its own daily pool in the message only.
-    (re.compile(r"free-models-per-day"), QuotaExhausted),
+    # ModelScope answers 429 for a model it has withdrawn.
+    (re.compile(r"insufficient balance \(1008\)"), ModelGone),
     # NVIDIA answers 400 for a deployment that is down.
     (re.compile(r"DEGRADED function cannot be invoked"), ProviderUnavailable),
     # vLLM, llama.cpp and many hosts give a bare 400.
@@ -97,6 +110,7 @@ class Refusal:
     message: str
     codes: tuple[str, ...] = ()
     wait_s: float | None = None
+    said: tuple[SaidLimit, ...] = ()
 
 
 def classify(
@@ -106,37 +120,54 @@ def classify(
     *,
     codes: tuple[str, ...] = (),
     wait_s: float | None = None,
+    said: tuple[SaidLimit, ...] = (),
 ) -> ProviderError:
     """The error a failed exchange stands for; never raises, whatever came.
 
-    `codes` and `wait_s` are what a dialect found in a place that only it knows.
+    `codes`, `wait_s` and `said` are what a dialect found in a place that only it knows.
     """
-    refusal = read_refusal(body, now_by(headers))
-    refusal = replace(refusal, codes=(*codes, *refusal.codes), wait_s=wait_s or refusal.wait_s)
     if status in _REDIRECTS:
         return MalformedReply(
             "The provider redirects to another address; keys do not follow.", status=status
         )
-    wait_s = retry_after_s(headers)
-    wait_s = refusal.wait_s if wait_s is None else wait_s
-    kind = _kind_of(status, refusal, wait_s)
-    message = f"Answered {status}: {refusal.message}" if refusal.message else f"Answered {status}"
-    return kind(message, status=status, retry_after_s=wait_s)
+    if status == HTTPStatus.TOO_MANY_REQUESTS and headers.get(_PLAN_LIMIT) == "0":
+        return Forbidden("The plan behind this key does not include the model.", status=status)
+    found = read_refusal(body, now_by(headers))
+    told_s = retry_after_s(headers)
+    refusal = replace(
+        found,
+        codes=(*codes, *found.codes),
+        wait_s=told_s if told_s is not None else wait_s or found.wait_s,
+        said=said or found.said,
+    )
+    words = f"Answered {status}: {refusal.message}" if refusal.message else f"Answered {status}"
+    return _error(words, status, refusal)
+
+
+def is_error(payload: Mapping[str, Any]) -> bool:
+    """Whether what came with a success is an error in one of the known shapes."""
+    if payload.get("choices"):
+        return False
+    if any(payload.get(name) for name in ("error", "errors", "detail")):
+        return True
+    return isinstance(payload.get("message"), str)
 
 
 def classify_inside(payload: Mapping[str, Any], status: int) -> ProviderError:
     """The error inside an answer that began as a success; its own status counts if it has one."""
     refusal = _refusal_of(payload, now=None)
-    inner = next((int(c) for c in refusal.codes if c in _STATUS_WORDS), 502)
-    kind = _kind_of(inner, refusal, refusal.wait_s)
-    return kind(
-        f"Answered {status}, with an error inside: {refusal.message or inner}",
-        status=inner,
-        retry_after_s=refusal.wait_s,
-    )
+    inner = next((int(c) for c in refusal.codes if c in _STATUS_WORDS), HTTPStatus.BAD_GATEWAY)
+    words = f"Answered {status}, with an error inside: {refusal.message or inner}"
+    return _error(words, inner, refusal)
 
 
-def _kind_of(status: int, refusal: Refusal, wait_s: float | None) -> type[ProviderError]:
+def _error(words: str, status: int, refusal: Refusal) -> ProviderError:
+    kind = _kind_of(status, refusal)
+    wait_s = refusal.wait_s if issubclass(kind, _CURED_BY_TIME) else None
+    return kind(words, status=int(status), retry_after_s=wait_s, said=refusal.said)
+
+
+def _kind_of(status: int, refusal: Refusal) -> type[ProviderError]:
     for code in refusal.codes:
         if code in _BY_CODE:
             return _BY_CODE[code]
@@ -148,9 +179,16 @@ def _kind_of(status: int, refusal: Refusal, wait_s: float | None) -> type[Provid
     )
     if kind is Throttled and _UPSTREAM in refusal.codes:
         return ProviderUnavailable
-    if kind is Throttled and wait_s is not None and wait_s >= _EXHAUSTED_FROM_S:
+    if kind is Throttled and _is_used_up(refusal):
         return QuotaExhausted
     return kind
+
+
+def _is_used_up(refusal: Refusal) -> bool:
+    """Whether no minute's rate was exceeded, but a longer window's quota."""
+    if any(one.window in _LONG for one in refusal.said):
+        return True
+    return refusal.wait_s is not None and refusal.wait_s >= _EXHAUSTED_FROM_S
 
 
 def read_refusal(body: bytes, now: float | None = None) -> Refusal:
@@ -169,13 +207,21 @@ def _refusal_of(payload: Mapping[str, Any], now: float | None) -> Refusal:
     if isinstance(inner, list):
         inner = inner[0] if inner else None
     if isinstance(inner, str):
-        return Refusal(shown(inner), _codes(payload), _wait(payload, payload, now))
+        return _refusal(inner, payload, payload, now)
     fields = inner if isinstance(inner, dict) else payload
     message = fields.get("message") or fields.get("msg") or payload.get("title") or ""
+    return _refusal(message if isinstance(message, str) else "", fields, payload, now)
+
+
+def _refusal(
+    message: str, fields: Mapping[str, Any], payload: Mapping[str, Any], now: float | None
+) -> Refusal:
+    wait_s = _wait(fields, payload, now)
     return Refusal(
-        shown(message) if isinstance(message, str) else "",
+        shown(message),
         _codes(fields),
-        _wait(fields, payload, now),
+        wait_said(message[:_READ_CHARS]) if wait_s is None else wait_s,
+        limits_said(message[:_READ_CHARS], fields),
     )
 
 
@@ -198,11 +244,11 @@ def _wait(fields: Mapping[str, Any], payload: Mapping[str, Any], now: float | No
 
 
 def _plain_words(body: bytes) -> str:
-    text = body[:2000].decode(errors="replace").strip()
+    text = body[:_READ_CHARS].decode(errors="replace").strip()
     return "" if text.startswith("<") else shown(text)
 
 
 def shown(text: str) -> str:
     """One short line, fit to be shown to a person."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[:_READ_CHARS]).split())
     return line if len(line) <= _SHOWN_CHARS else line[: _SHOWN_CHARS - 1] + "…"
