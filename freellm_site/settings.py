@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from marshmallow.validate import OneOf, Range
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from freellm_site.lib import setting_checks
 from freellm_site.lib.environment import (
     BASE_DIR,
     in_words,
     local_name,
     names_of,
     read_environment,
-    redis_socket,
-    time_zone,
+    redis_socket_url,
+    sqlite_url,
     var_dir,
 )
 from freellm_site.lib.provider_keys import provider_keys
@@ -47,36 +49,51 @@ def _secret(name: str) -> str:
 try:
     VAR_DIR = var_dir(env)
     DEBUG = env.bool("DEBUG", False)
-    HOST = env.str("HOST", "127.0.0.1")
+    HOST = env.str("HOST", "127.0.0.1", validate=setting_checks.listen_address)
     PORT = env.int(
         "PORT", 8000, validate=Range(min=1, max=65535, error="Must be between {min} and {max}.")
     )
     LOCAL_URL = f"http://{local_name(HOST)}:{PORT}"
-    PUBLIC_URL = env.str("PUBLIC_URL", LOCAL_URL).rstrip("/")
-    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", names_of(HOST))
-    CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+    PUBLIC_URL = env.str("PUBLIC_URL", LOCAL_URL, validate=setting_checks.web_address).rstrip("/")
+    ALLOWED_HOSTS: list[str] = env.list(
+        "ALLOWED_HOSTS", names_of(HOST), validate=setting_checks.host_names
+    )
+    CSRF_TRUSTED_ORIGINS: list[str] = env.list(
+        "CSRF_TRUSTED_ORIGINS", [], validate=setting_checks.web_origins
+    )
     BEHIND_TLS = env.bool("BEHIND_TLS", PUBLIC_URL.startswith("https://"))
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
-    TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=time_zone)
+    TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=setting_checks.time_zone)
 
     SECRET_KEY = _secret("SECRET_KEY")
     FIELD_ENCRYPTION_KEYS: list[str] = _secret("FIELD_ENCRYPTION_KEYS").split(",")
 
-    _database: Any = env.dj_db_url(
-        "DATABASE_URL", f"sqlite:///{VAR_DIR / 'freellm.sqlite3'}", conn_max_age=0
+    _database_url = env.str(
+        "DATABASE_URL",
+        sqlite_url(VAR_DIR / "freellm.sqlite3"),
+        validate=setting_checks.database_address,
     )
-    REDIS_URL = env.str("REDIS_URL", f"unix://{redis_socket(VAR_DIR)}")
+    _database: Any = dj_database_url.parse(_database_url, conn_max_age=0)
+    REDIS_URL = env.str(
+        "REDIS_URL", redis_socket_url(VAR_DIR), validate=setting_checks.redis_address
+    )
     _broker_default = REDIS_URL.replace("unix://", "redis+socket://", 1)
-    CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", _broker_default)
+    CELERY_BROKER_URL = env.str(
+        "CELERY_BROKER_URL", _broker_default, validate=setting_checks.broker_address
+    )
 
     SIMULATOR_PORT = env.int(
         "SIMULATOR_PORT",
-        PORT + 1,
+        min(PORT + 1, 65535),
         validate=Range(min=1, max=65535, error="Must be between {min} and {max}."),
     )
-    SIMULATOR_URL = env.str("SIMULATOR_URL", f"http://127.0.0.1:{SIMULATOR_PORT}").rstrip("/")
+    SIMULATOR_URL = env.str(
+        "SIMULATOR_URL",
+        f"http://127.0.0.1:{SIMULATOR_PORT}",
+        validate=setting_checks.web_address,
+    ).rstrip("/")
     CATALOG_REFRESH_INTERVAL_S = env.int(
         "CATALOG_REFRESH_INTERVAL_S",
         3 * 3600,

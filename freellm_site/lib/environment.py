@@ -7,17 +7,17 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from urllib.parse import quote
 
 from environs import FileAwareEnv
 from environs.exceptions import EnvValidationError
-from marshmallow import ValidationError
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 # Linux allows 107 bytes for a unix socket's path, macOS 103.
 LONGEST_SOCKET_PATH = 100
 
+_WITH_PASSWORD = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}
 _INVALID = re.compile(r'Environment variable "(\w+)" invalid')
 
 
@@ -34,20 +34,16 @@ def in_words(error: ValueError) -> str:
     if not told or not isinstance(error, EnvValidationError):
         return f"{str(error).rstrip('.')}. See .env.example."
     name, reason = told[1], " ".join(error.error_messages).rstrip(".")
-    if name == "DATABASE_URL":  # it holds a password
-        return f"{name} is not the address of a database. See .env.example."
     verb = "must be" if reason.startswith("Must be") else "is"
     rest = reason.removeprefix("Must be").lstrip()
     rest = rest[:1].lower() + rest[1:]
-    return f"{name} {verb} {rest} (it is {os.environ.get(name, 'in a file')}). See .env.example."
+    return f"{name} {verb} {rest}{_as_given(name)}. See .env.example."
 
 
-def time_zone(name: str) -> None:
-    """Raises ValidationError where this machine knows no such zone."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValidationError("Must be a time zone such as UTC or Europe/Berlin.") from error
+def _as_given(name: str) -> str:
+    """The value, unless it holds a password, or comes from a file."""
+    value = os.environ.get(name)
+    return "" if value is None or name in _WITH_PASSWORD else f" (it is {value})"
 
 
 def var_dir(env: FileAwareEnv) -> Path:
@@ -78,3 +74,11 @@ def redis_socket(var: Path) -> Path:
         return socket
     digest = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"freellm-{os.getuid()}-{digest}" / "redis.sock"
+
+
+def redis_socket_url(var: Path) -> str:
+    return f"unix://{quote(str(redis_socket(var)))}"
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{quote(str(path))}"

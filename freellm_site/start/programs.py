@@ -6,12 +6,14 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from freellm_site.lib.environment import redis_socket
+from freellm_site.lib.environment import redis_socket, redis_socket_url
 from freellm_site.start.ground import CannotStart
 
+_HTTP_PORT = 80
 # Background work yields to pages, at the start as later.
 _BEHIND_PAGES = ("nice", "-n", "5")
 
@@ -27,7 +29,9 @@ class Program:
 
 def programs(*, is_demo: bool) -> list[Program]:
     """In starting order. The embedded Redis only where `REDIS_URL` is the embedded one's."""
-    chosen = [_web(), _worker(), _beat(), _simulator()]
+    chosen = [_web(), _worker(), _beat()]
+    if is_simulator_here():
+        chosen.append(_simulator())
     if is_redis_embedded():
         chosen.insert(0, _redis())
     if is_demo:
@@ -36,8 +40,13 @@ def programs(*, is_demo: bool) -> list[Program]:
 
 
 def is_redis_embedded() -> bool:
-    own = f"unix://{redis_socket(settings.VAR_DIR)}"
+    own = redis_socket_url(settings.VAR_DIR)
     return bool(own == settings.REDIS_URL)
+
+
+def is_simulator_here() -> bool:
+    """`SIMULATOR_URL` may name one on another machine."""
+    return urlsplit(settings.SIMULATOR_URL).hostname in {"127.0.0.1", "localhost"}
 
 
 def _redis() -> Program:
@@ -99,10 +108,8 @@ def _beat() -> Program:
 
 
 def _simulator() -> Program:
-    port = settings.SIMULATOR_URL.rpartition(":")[2]
-    return Program(
-        "simulator", (sys.executable, "-m", "gateway.simulator", "--port", port.split("/")[0])
-    )
+    port = urlsplit(settings.SIMULATOR_URL).port or _HTTP_PORT
+    return Program("simulator", (sys.executable, "-m", "gateway.simulator", "--port", str(port)))
 
 
 def log_path(program: str) -> Path:

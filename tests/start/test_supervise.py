@@ -22,7 +22,8 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    product = Product(tmp_path_factory.mktemp("p"))
+    # A name that means something in addresses, in supervisor's files and to a shell.
+    product = Product(tmp_path_factory.mktemp("ö 50%d '$x"))
     yield product
     if product.process is not None:
         product.stop()
