@@ -161,15 +161,18 @@ def _haystack(row: ModelRow) -> str:
     return f"{row.name} {row.family} {row.slug} {ids}".casefold()
 
 
-def _present(value: float | str | None, is_descending: bool) -> tuple[bool, float | str]:
+def _present(
+    value: float | str | tuple[int, ...] | None, is_descending: bool
+) -> tuple[bool, float | str | tuple[int, ...]]:
     """Unknown values come last, whichever way the column is sorted."""
     missing = value is None
     return (missing != is_descending, 0 if value is None else value)
 
 
-SORTS: dict[str, Callable[[ModelRow], float | str | None]] = {
+SORTS: dict[str, Callable[[ModelRow], float | str | tuple[int, ...] | None]] = {
     "name": lambda row: row.name.casefold(),
     "context": lambda row: row.context_tokens,
     "size": lambda row: row.params_b,
-    "offers": lambda row: row.usable_count * 1000 + len(row.offers),
+    # What cannot chat is not what people come for, however many offer it.
+    "offers": lambda row: (row.chats, row.usable_count, len(row.offers)),
 }

@@ -39,6 +39,7 @@ class Candidate:
     limits: tuple[Limit, ...] = ()
     pool: str = "*"
     is_simulated: bool = False
+    doubt: str = ""  # what the check of its provider's key found: "Provider down"
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ from catalog.engine import engine
 from catalog.grouping import models_for
 from catalog.key_check import Evidence
 from catalog.key_store import NewKey, name_of_same_key, store_key
-from catalog.keys import usable_keys
+from catalog.keys import enabled_keys_of
 from catalog.models import Offer, OfferStatus, Origin, Provider, QuotaScope, Tier
 from catalog.sources.listed import BadList, ListedModel
 from catalog.sources.registry import translate
@@ -180,7 +180,7 @@ def _stored_secret(endpoint: Endpoint, stored: Provider | None) -> Secret | None
     """An edited endpoint is asked with the key it has; it goes nowhere but to the old host."""
     if stored is None or endpoint.forgets_key or _has_moved(stored, endpoint):
         return None
-    keys = usable_keys(stored)
+    keys = enabled_keys_of([stored])[stored.pk]
     return keys[0].secret if keys else None
 
 

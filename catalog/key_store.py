@@ -65,6 +65,7 @@ def keep_report(row: ProviderKey, report: KeyReport) -> None:
     row.verdict, row.verdict_detail = report.verdict, report.detail
     row.evidence, row.checked_at = report.lines(), timezone.now()
     row.save(update_fields=["verdict", "verdict_detail", "evidence", "checked_at"])
+    generation.bump()
 
 
 def switch_key(row: ProviderKey, *, is_enabled: bool) -> None:

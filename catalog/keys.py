@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import re
 from collections import defaultdict
@@ -11,12 +12,17 @@ from enum import StrEnum
 from functools import lru_cache
 
 from django.conf import settings
+from django.utils import timezone
 
-from catalog.models import Provider, ProviderKey
+from catalog.models import KeyVerdict, Provider, ProviderKey
 from freellm_site.lib.crypto import CannotDecrypt, decrypt
 from gateway.types import Secret
 
 logger = logging.getLogger(__name__)
+
+# A provider that did not answer the check of its key is taken for down this long; the engine's
+# breakers and rests of keys last as long.
+DOWN_FOR = dt.timedelta(minutes=10)
 
 _PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 # Filled from settings, not from a key.
@@ -37,15 +43,41 @@ class UsableKey:
     extra: Mapping[str, str] = field(repr=False)
     label: str
     origin: KeyOrigin
+    verdict: str = KeyVerdict.UNTESTED
+    checked_at: dt.datetime | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Its provider said that it is no key of theirs; only another check changes that."""
+        return self.verdict == KeyVerdict.WRONG_KEY
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Its check found the provider down a while ago, or that it may not call the models."""
+        if self.verdict == KeyVerdict.NO_PERMISSION:
+            return True
+        return self.verdict == KeyVerdict.PROVIDER_DOWN and not self.is_forgiven
+
+    @property
+    def is_forgiven(self) -> bool:
+        return self.checked_at is None or timezone.now() - self.checked_at >= DOWN_FOR
 
 
 def usable_keys(provider: Provider) -> list[UsableKey]:
-    """The provider's enabled stored keys, oldest first, then the environment's."""
+    """The keys calls may carry: enabled and not refused, oldest first, then the environment's."""
     return usable_keys_of([provider])[provider.pk]
 
 
 def usable_keys_of(providers: Collection[Provider]) -> dict[int, list[UsableKey]]:
     """`usable_keys` of many providers in one query, by the provider's id."""
+    found = enabled_keys_of(providers)
+    return defaultdict(
+        list, {pk: [key for key in keys if not key.is_refused] for pk, keys in found.items()}
+    )
+
+
+def enabled_keys_of(providers: Collection[Provider]) -> dict[int, list[UsableKey]]:
+    """As `usable_keys_of`, with those that were refused when they were checked."""
     by_provider: dict[int, list[UsableKey]] = defaultdict(list)
     names = {provider.pk: provider for provider in providers}
     rows = ProviderKey.objects.filter(provider__in=names, is_enabled=True).order_by("created_at")
@@ -73,6 +105,8 @@ def open_key(row: ProviderKey, provider: Provider) -> UsableKey | None:
         extra={**environment_extra(provider), **row.extra},
         label=row.label,
         origin=KeyOrigin.STORED,
+        verdict=row.verdict,
+        checked_at=row.checked_at,
     )
 
 

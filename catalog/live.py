@@ -1,14 +1,22 @@
-"""How the offers on a page stand this moment: their breakers, and what is left of their quotas."""
+"""How offers stand this moment: breakers, keys that rest, what is left of quotas.
+
+The one place where the engine is asked for it. The catalog's pages word it here, the ranking reads
+it as a `Standing` (`catalog.standing`), the overview sums it up by provider (`monitoring.health`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 
+from catalog.candidates import Candidate
 from catalog.engine import engine
+from catalog.keys import usable_keys_of
+from catalog.models import Provider
 from catalog.targets import targets_for
 from freellm_site.lib import format as formats
 from gateway.limiter.quota import Level, LimitLevel
@@ -31,20 +39,45 @@ _ORDER = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`breaker` is None while Redis is away; `tightest` is None where no limit is published."""
+    """How an offer stands through one key. Nothing is known of it while Redis is away."""
 
-    breaker: BreakerState | None
-    retry_in_s: float = 0.0
-    tightest: LimitLevel | None = None
-    rests_for_s: float = 0.0  # since it refused a call
+    level: Level
+    breaker: BreakerView  # the worse of the offer's and its provider's
+    refusal: str = ""  # what was said when its key was refused; the key rests since
 
     @property
     def is_known(self) -> bool:
-        return self.breaker is not None
+        return self.level.is_known and self.breaker.state is not None
+
+    @property
+    def is_key_refused(self) -> bool:
+        return bool(self.refusal)
 
     @property
     def is_open(self) -> bool:
-        return self.breaker is BreakerState.OPEN
+        return self.breaker.state is BreakerState.OPEN
+
+    @property
+    def is_probing(self) -> bool:
+        return self.breaker.state is BreakerState.HALF_OPEN
+
+    @property
+    def retry_in_s(self) -> float:
+        return self.breaker.retry_in_s
+
+    @property
+    def rests_for_s(self) -> float:
+        """How long its quota rests since it refused a call."""
+        return self.level.blocked_for_s
+
+    @property
+    def tightest(self) -> LimitLevel | None:
+        """None where no limit is published. Of equally full windows the longest says most."""
+        return min(
+            self.level.limits,
+            key=lambda one: (one.fraction_left, -one.limit.window.seconds, one.limit.unit),
+            default=None,
+        )
 
     @property
     def is_used_up(self) -> bool:
@@ -82,9 +115,9 @@ class Live:
         return f"{told}, all of it again in {formats.seconds(self.tightest.resets_in_s)}"
 
     @property
-    def rank(self) -> tuple[bool, bool, float]:
+    def rank(self) -> tuple[bool, bool, bool, float]:
         """In the order of trying: what answers first, then by what is left."""
-        return self.is_open, self.is_used_up, -(self.left or 0.0)
+        return self.is_key_refused, self.is_open, self.is_used_up, -(self.left or 0.0)
 
 
 def live_of(offers: Mapping[int, OfferName]) -> dict[int, Live]:
@@ -92,45 +125,81 @@ def live_of(offers: Mapping[int, OfferName]) -> dict[int, Live]:
 
     Costs a page one trip to Redis. While Redis is away nothing is known of any of them.
     """
-    return async_to_sync(_ask)(offers) if offers else {}
+    return async_to_sync(read_offers)(offers) if offers else {}
 
 
 def best_of(found: Iterable[Live]) -> Live | None:
     return min(found, key=lambda one: one.rank, default=None)
 
 
-async def _ask(offers: Mapping[int, OfferName]) -> dict[int, Live]:
-    targets = await targets_for(list(offers))
+async def read(targets: Sequence[Target]) -> dict[Target, Live]:
+    """How each target stands; all that is asked goes to Redis together."""
     pairs = [pair for one in targets for pair in _pairs(one)]
     async with engine() as gateway:
-        levels, breakers = await asyncio.gather(
-            gateway.levels(targets), gateway.breaker_states(pairs)
+        levels, breakers, rests = await asyncio.gather(
+            gateway.levels(targets), gateway.breaker_states(pairs), gateway.key_rests(targets)
         )
-    by_name: dict[OfferName, list[Live]] = {}
+    return {
+        one: Live(
+            levels[one],
+            worse(*(breakers[pair] for pair in _pairs(one))),
+            rests.get(one, ""),
+        )
+        for one in targets
+    }
+
+
+async def read_offers(offers: Mapping[int, OfferName]) -> dict[int, Live]:
+    """As `live_of`, from a coroutine."""
+    targets = await targets_for(list(offers))
+    found = await read(targets)
+    by_name: dict[OfferName, list[Live]] = defaultdict(list)
     for one in targets:
-        live = _live(levels[one], [breakers[pair] for pair in _pairs(one)])
-        by_name.setdefault((one.provider, one.model), []).append(live)
+        by_name[one.provider, one.model].append(found[one])
     # An offer with several keys stands as its best key does.
-    found = {pk: best_of(by_name.get(name, [])) for pk, name in offers.items()}
-    return {pk: live for pk, live in found.items() if live is not None}
+    bests = {pk: best_of(by_name.get(name, ())) for pk, name in offers.items()}
+    return {pk: live for pk, live in bests.items() if live is not None}
+
+
+async def read_candidates(candidates: Sequence[Candidate]) -> dict[str, dict[Target, Live]]:
+    """How every target of these offers stands, by the provider's slug."""
+    targets = await sync_to_async(_looks)(candidates)
+    found = await read(targets) if targets else {}
+    by_provider: dict[str, dict[Target, Live]] = defaultdict(dict)
+    for target, live in found.items():
+        by_provider[target.provider][target] = live
+    return by_provider
+
+
+def _looks(candidates: Sequence[Candidate]) -> list[Target]:
+    """For looking only: no address is made out, for there may be thousands."""
+    slugs = {one.provider_slug for one in candidates}
+    providers = Provider.objects.filter(slug__in=slugs)
+    keys = usable_keys_of(providers)
+    keys_of = {one.slug: keys[one.pk] if one.needs_key else [None] for one in providers}
+    return [
+        Target(
+            provider=one.provider_slug,
+            model=one.external_id,
+            base_url="",
+            key=key.secret if key else None,
+            key_id=key.key_id if key else "none",
+            pool=one.pool,
+            limits=one.limits,
+        )
+        for one in candidates
+        for key in keys_of.get(one.provider_slug, ())
+    ]
+
+
+def worse(*breakers: BreakerView) -> BreakerView:
+    """The one that holds where several must let a call through; unknown where any is."""
+    return max(breakers, key=lambda one: (one.state is None, gravity(one)))
+
+
+def gravity(breaker: BreakerView) -> tuple[int, float]:
+    return _ORDER.index(breaker.state or BreakerState.CLOSED), breaker.retry_in_s
 
 
 def _pairs(target: Target) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
     return (target.provider, target.model), (target.provider, None)
-
-
-def _live(level: Level, breakers: Sequence[BreakerView]) -> Live:
-    """The worse of the offer's and the provider's breaker holds."""
-    if not level.is_known or any(one.state is None for one in breakers):
-        return Live(breaker=None)
-    worst = max(breakers, key=lambda one: (_ORDER.index(one.state or _ORDER[0]), one.retry_in_s))
-    return Live(worst.state, worst.retry_in_s, _tightest(level), level.blocked_for_s)
-
-
-def _tightest(level: Level) -> LimitLevel | None:
-    """Where several windows are equally full, the longest says most."""
-    return min(
-        level.limits,
-        key=lambda one: (one.fraction_left, -one.limit.window.seconds, one.limit.unit),
-        default=None,
-    )

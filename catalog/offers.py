@@ -10,7 +10,6 @@ from catalog.models import Offer, OfferStatus
 from catalog.querysets import OfferQuerySet
 from catalog.targets import NO_KEY, Obstacle, obstacles
 from freellm_site.lib.format import quantity, seconds
-from gateway.resilience.breaker_rules import BreakerState
 
 # In the order a reader asks for them.
 _ORDER = ("rps", "rpm", "rph", "rpd", "rpmonth", "tps", "tpm", "tph", "tpd", "tpmonth")
@@ -104,12 +103,14 @@ def state_of(live: Live | None) -> State:
     """How an offer that calls may be sent to stands: its breaker, then its quota."""
     if live is None or not live.is_known:
         return NOT_KNOWN
+    if live.is_key_refused:
+        return State("hollow", "Key refused", f"{live.refusal} Check the key, or renew it.")
     if live.is_open:
         again = seconds(live.retry_in_s)
         return State("hollow", "Open", f"It failed too often and is tried again in {again}.")
     if live.is_used_up:
         return State("half", "Used up", f"{live.words}.")
-    if live.breaker is BreakerState.HALF_OPEN:
+    if live.is_probing:
         return State("half", "Half-open", "It failed lately and is being tried again.")
     return CLOSED
 

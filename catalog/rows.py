@@ -82,9 +82,13 @@ class ModelRow:
         return sum(one.is_usable for one in self.offers)
 
     @property
-    def can_try(self) -> bool:
-        """Whether the playground can send it a prompt."""
-        return self.modality in CHAT_MODALITIES and self.usable_count > 0
+    def chats(self) -> bool:
+        return self.modality in CHAT_MODALITIES
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether the playground can send it a prompt now."""
+        return self.chats and self.usable_count > 0
 
     @property
     def is_new(self) -> bool:

@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from catalog import generation
 from catalog.candidates import Candidate, Pool
 from catalog.models import CHAT_MODALITIES, Offer, Origin
-from catalog.targets import known_limits, usable_provider_ids
+from catalog.targets import doubts, known_limits
 
 # The generation is asked for at most this often, so a change is seen well within a second.
 _CHECK_EVERY_S = 0.5
@@ -90,13 +90,14 @@ def forget() -> None:
 
 
 def _load(number: int | None, now: float) -> Snapshot:
+    doubt_of = doubts()
     rows = (
         Offer.objects.active()
-        .filter(provider__in=usable_provider_ids(), model__modality__in=CHAT_MODALITIES)
+        .filter(provider__in=doubt_of, model__modality__in=CHAT_MODALITIES)
         .select_related("provider", "model")
         .order_by("pk")
     )
-    candidates = tuple(_candidate(row) for row in rows)
+    candidates = tuple(_candidate(row, doubt_of[row.provider_id]) for row in rows)
     return Snapshot(
         candidates=candidates,
         generation=number,
@@ -106,7 +107,7 @@ def _load(number: int | None, now: float) -> Snapshot:
     )
 
 
-def _candidate(offer: Offer) -> Candidate:
+def _candidate(offer: Offer, doubt: str) -> Candidate:
     provider, model = offer.provider, offer.model
     return Candidate(
         offer_id=offer.pk,
@@ -125,4 +126,5 @@ def _candidate(offer: Offer) -> Candidate:
         limits=known_limits(offer.effective_limits),
         pool=provider.pool_for(offer.external_id),
         is_simulated=provider.origin == Origin.SIMULATOR,
+        doubt=doubt,
     )

@@ -15,14 +15,10 @@ from cachetools import TTLCache
 
 from catalog.candidates import NOTHING_KNOWN, Candidate, Pool, Standing
 from catalog.complexity import Needs
-from catalog.engine import engine
+from catalog.live import Live, read_offers
 from catalog.recommend import Ranking, recommend
-from catalog.targets import targets_for
 from freellm_site.lib import format as formats
-from gateway.limiter.quota import Level, LimitLevel
-from gateway.resilience.breaker import BreakerView
-from gateway.resilience.breaker_rules import BreakerState
-from gateway.types import Target, Window
+from gateway.types import Window
 
 _FRESH_FOR_S = 1.0
 # Older facts still order those whom nobody looks at; whoever comes to the top is asked anew.
@@ -81,57 +77,29 @@ def forget() -> None:
 
 async def _ask(candidates: Sequence[Candidate]) -> Mapping[int, Standing]:
     """Standings by offer id; an offer that cannot be called stands as refusing."""
-    targets = await targets_for([one.offer_id for one in candidates])
-    async with engine() as gateway:
-        levels = await gateway.levels(targets)
-        breakers = await gateway.breaker_states([pair for one in targets for pair in _pairs(one)])
-    by_name: dict[tuple[str, str], list[Standing]] = {}
-    for target in targets:
-        standing = _standing(target, levels[target], breakers)
-        by_name.setdefault((target.provider, target.model), []).append(standing)
-    return {
-        one.offer_id: _best(by_name.get((one.provider_slug, one.external_id), []))
-        for one in candidates
-    }
+    found = await read_offers(
+        {one.offer_id: (one.provider_slug, one.external_id) for one in candidates}
+    )
+    return {one.offer_id: standing_of(found.get(one.offer_id), one.doubt) for one in candidates}
 
 
-def _pairs(target: Target) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
-    return (target.provider, target.model), (target.provider, None)
-
-
-def _best(standings: Sequence[Standing]) -> Standing:
-    """An offer with several keys stands as its best key does."""
-    if not standings:
+def standing_of(live: Live | None, doubt: str = "") -> Standing:
+    if live is None:
         return Standing(is_refusing=True, refusing_words="has no usable key just now")
-    return min(standings, key=lambda one: (one.is_refusing, -(one.left or 0.0)))
-
-
-def _standing(
-    target: Target, level: Level, breakers: Mapping[tuple[str, str | None], BreakerView]
-) -> Standing:
-    views = [breakers[pair] for pair in _pairs(target)]
-    open_for_s = max(
-        (one.retry_in_s for one in views if one.state is BreakerState.OPEN), default=None
-    )
-    tightest = min(level.limits, key=lambda one: one.fraction_left, default=None)
-    blocked = level.blocked_for_s > 0
     return Standing(
-        left=0.0 if blocked else _left(level, tightest),
-        left_words=_left_words(level, tightest),
-        is_refusing=open_for_s is not None,
-        refusing_words=_refusing_words(open_for_s),
-        is_probing=any(one.state is BreakerState.HALF_OPEN for one in views),
-        is_health_known=all(one.state is not None for one in views),
+        left=live.left,
+        left_words=_left_words(live),
+        is_refusing=live.is_open or live.is_key_refused or bool(doubt),
+        refusing_words=_refusing_words(live, doubt),
+        is_probing=live.is_probing,
+        is_health_known=live.is_known,
     )
 
 
-def _left(level: Level, tightest: LimitLevel | None) -> float | None:
-    return tightest.fraction_left if level.is_known and tightest else None
-
-
-def _left_words(level: Level, tightest: LimitLevel | None) -> str:
-    if level.blocked_for_s > 0:
-        return f"rests for {formats.seconds(level.blocked_for_s)}: it refused a call"
+def _left_words(live: Live) -> str:
+    if live.rests_for_s > 0:
+        return f"rests for {formats.seconds(live.rests_for_s)}: it refused a call"
+    tightest = live.tightest
     if tightest is None:
         return ""
     whose = _DAYS_WORDS[tightest.limit.window]
@@ -143,7 +111,9 @@ def _left_words(level: Level, tightest: LimitLevel | None) -> str:
     return f"{formats.percent(tightest.fraction_left, 0)} of {whose} left"
 
 
-def _refusing_words(open_for_s: float | None) -> str:
-    if open_for_s is None:
-        return ""
-    return f"failed too often; asked again in {formats.seconds(open_for_s)}"
+def _refusing_words(live: Live, doubt: str) -> str:
+    if live.is_key_refused:
+        return "its key was refused; an admin can check or renew it"
+    if live.is_open:
+        return f"failed too often; asked again in {formats.seconds(live.retry_in_s)}"
+    return f"{doubt.lower()}, as the check of its key found" if doubt else ""

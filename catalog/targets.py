@@ -7,17 +7,27 @@ from dataclasses import dataclass
 
 from asgiref.sync import sync_to_async
 
-from catalog.keys import UsableKey, extra_fields, fill_address, usable_keys_of
-from catalog.models import Offer, Origin, Provider, SiteChoice, Tier
+from catalog.keys import (
+    UsableKey,
+    enabled_keys_of,
+    extra_fields,
+    fill_address,
+    usable_keys_of,
+)
+from catalog.models import KeyVerdict, Offer, Origin, Provider, SiteChoice, Tier
 from gateway.types import LIMIT_NAMES, Limit, LimitHeader, Target, parse_limits
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What keeps calls from a provider: a word for a row, a sentence with the remedy."""
+    """What keeps calls from a provider: a word for a row, a sentence with the remedy.
+
+    With a doubt it is called all the same, after everybody else.
+    """
 
     word: str
     sentence: str
+    is_doubt: bool = False
 
 
 RETIRED = Obstacle("Retired", "It no longer answers, so it is never called.")
@@ -26,6 +36,21 @@ NO_ADDRESS = Obstacle(
     "No address", "It has no common address; add your own deployment as an endpoint."
 )
 NO_KEY = Obstacle("No key", "Add a key to call it.")
+KEY_REFUSED = Obstacle(
+    "Key refused", "Its key was refused when it was checked. Check it again, or add another."
+)
+NOT_ANSWERING = Obstacle(
+    "Provider down",
+    "It did not answer when its key was checked. It counts as callable again ten minutes after "
+    "that, or when a check succeeds; until then it is called only where nobody else can be.",
+    is_doubt=True,
+)
+NO_PERMISSION = Obstacle(
+    "No permission",
+    "Its key may not call the models it was checked with. Give it the right, or add another; "
+    "until a check succeeds it is called only where nobody else can be.",
+    is_doubt=True,
+)
 
 
 async def targets_for(offer_ids: Sequence[int]) -> list[Target]:
@@ -37,8 +62,17 @@ async def targets_for(offer_ids: Sequence[int]) -> list[Target]:
 
 
 def usable_provider_ids() -> set[int]:
-    """The providers a call may be sent to now; simulators as the admin chose. Three queries."""
+    """The providers that can be called now; simulators as the admin chose. Three queries."""
     return {pk for pk, obstacle in obstacles().items() if obstacle is None}
+
+
+def doubts() -> dict[int, str]:
+    """The providers a call may be sent to, with what makes it doubtful; "" mostly."""
+    return {
+        pk: obstacle.word if obstacle else ""
+        for pk, obstacle in obstacles().items()
+        if _is_callable(obstacle)
+    }
 
 
 def provider_usable(provider: Provider) -> bool:
@@ -54,10 +88,10 @@ def unusable_reason(provider: Provider) -> str:
 def obstacles() -> dict[int, Obstacle | None]:
     """For every provider what keeps calls from it, or None."""
     providers = list(Provider.objects.for_usability())
-    keys = usable_keys_of(providers)
+    keys = enabled_keys_of(providers)
     found = {one.pk: _obstacle(one, keys[one.pk]) for one in providers}
     is_real_usable = any(
-        found[one.pk] is None for one in providers if one.origin != Origin.SIMULATOR
+        _is_callable(found[one.pk]) for one in providers if one.origin != Origin.SIMULATOR
     )
     for provider in providers:
         if provider.origin == Origin.SIMULATOR:
@@ -118,7 +152,7 @@ def can_fill(provider: Provider, extra: Mapping[str, str]) -> bool:
 def _targets_for(offer_ids: Sequence[int]) -> list[Target]:
     rows = Offer.objects.active().filter(pk__in=offer_ids).select_related("provider", "model")
     offers = {offer.pk: offer for offer in rows}
-    usable = usable_provider_ids()
+    usable = doubts()
     keys = usable_keys_of({one.provider_id: one.provider for one in offers.values()}.values())
     return [
         target
@@ -135,13 +169,37 @@ def _obstacle(provider: Provider, keys: Sequence[UsableKey]) -> Obstacle | None:
         return SWITCHED_OFF
     if not provider.base_url:
         return NO_ADDRESS
-    if provider.needs_key and not keys:
+    if not provider.needs_key:
+        return None if can_fill(provider, {}) else _incomplete(provider)
+    return _key_obstacle(provider, keys)
+
+
+def _key_obstacle(provider: Provider, keys: Sequence[UsableKey]) -> Obstacle | None:
+    if not keys:
         return NO_KEY
-    extras = [key.extra for key in keys] if provider.needs_key else [{}]
-    if not any(can_fill(provider, extra) for extra in extras):
-        missing = " and ".join(extra_fields(provider))
-        return Obstacle("Key incomplete", f"No key comes with {missing}; add one that does.")
-    return None
+    accepted = [key for key in keys if not key.is_refused]
+    if not accepted:
+        return KEY_REFUSED
+    complete = [key for key in accepted if can_fill(provider, key.extra)]
+    if not complete:
+        return _incomplete(provider)
+    return _doubt(complete)
+
+
+def _incomplete(provider: Provider) -> Obstacle:
+    missing = " and ".join(extra_fields(provider))
+    return Obstacle("Key incomplete", f"No key comes with {missing}; add one that does.")
+
+
+def _doubt(keys: Sequence[UsableKey]) -> Obstacle | None:
+    if not all(key.is_doubtful for key in keys):
+        return None
+    is_down = any(key.verdict == KeyVerdict.PROVIDER_DOWN for key in keys)
+    return NOT_ANSWERING if is_down else NO_PERMISSION
+
+
+def _is_callable(obstacle: Obstacle | None) -> bool:
+    return obstacle is None or obstacle.is_doubt
 
 
 def _simulator_obstacle(is_real_usable: bool) -> Obstacle | None:

@@ -43,7 +43,12 @@ def _all(healths: Sequence[ProviderHealth], *, is_admin: bool) -> Iterator[Atten
             icon="warn",
             tone="warn",
         )
-    for state, line in ((State.REFUSING, _refusing), (State.WAITING, _used_up)):
+    lines = (
+        (State.REFUSING, _refusing),
+        (State.KEY_REFUSED, _key_refused),
+        (State.WAITING, _used_up),
+    )
+    for state, line in lines:
         yield from (line(one) for one in healths if one.state is state)
     yield from _bad_keys()
     yield from _failed_refresh()
@@ -59,6 +64,17 @@ def _refusing(one: ProviderHealth) -> Attention:
         _calls_of(one),
         "See its failed calls",
         glyph="hollow",
+        tone="bad",
+    )
+
+
+def _key_refused(one: ProviderHealth) -> Attention:
+    return Attention(
+        f"The key of {one.name} is refused",
+        one.reason,
+        reverse("catalog:provider-detail", args=[one.slug]),
+        "See the key",
+        icon="key",
         tone="bad",
     )
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from asgiref.sync import async_to_sync
 
-from catalog.engine import engine
-from catalog.keys import usable_keys_of
-from catalog.models import Provider
+from catalog.candidates import Candidate
+from catalog.live import Live, gravity, read_candidates
 from catalog.snapshot import snapshot
 from freellm_site.lib import format as formats
-from gateway.limiter.quota import Level, LimitLevel
-from gateway.resilience.breaker import BreakerView
-from gateway.resilience.breaker_rules import BreakerState
+from gateway.limiter.quota import LimitLevel
 from gateway.types import Limit, Target, Unit, Window
 
 _ALMOST_OUT = 0.2  # where meters turn amber
@@ -28,7 +25,8 @@ class State(StrEnum):
     ANSWERS = "answers"
     PROBING = "probing"
     WAITING = "waiting"  # every quota is used up for the moment
-    REFUSING = "refusing"  # its breaker is open
+    REFUSING = "refusing"  # its breaker is open, or a check found it down
+    KEY_REFUSED = "key refused"
     UNKNOWN = "unknown"  # Redis is away
 
 
@@ -37,6 +35,7 @@ _GLYPHS = {
     State.PROBING: "half",
     State.WAITING: "half",
     State.REFUSING: "hollow",
+    State.KEY_REFUSED: "hollow",
     State.UNKNOWN: "unknown",
 }
 _WORDS = {
@@ -44,10 +43,15 @@ _WORDS = {
     State.PROBING: "Half-open",
     State.WAITING: "Used up",
     State.REFUSING: "Open",
+    State.KEY_REFUSED: "Key refused",
     State.UNKNOWN: "Not known",
 }
-_GRAVITY = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
-_TONES = {State.PROBING: "warn", State.WAITING: "warn", State.REFUSING: "bad"}
+_TONES = {
+    State.PROBING: "warn",
+    State.WAITING: "warn",
+    State.REFUSING: "bad",
+    State.KEY_REFUSED: "bad",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class ProviderHealth:
     state: State
     quantity: Quantity | None  # None: nothing is published, nothing was reported
     wait_s: float = 0.0  # until it may answer again, where that is known
-    reason: str = ""  # what opened its breaker
+    reason: str = ""  # what opened its breaker, or was said of its key
 
     @property
     def surface_y(self) -> float | None:
@@ -123,114 +127,63 @@ class ProviderHealth:
 
 def provider_healths() -> list[ProviderHealth]:
     """Every provider that a call may be sent to, by name; one round trip to Redis for each kind."""
-    targets = _targets()
-    names = dict(Provider.objects.filter(slug__in=targets).values_list("slug", "name"))
-    simulated = {one.provider_slug for one in snapshot().candidates if one.is_simulated}
-    if not targets:
+    candidates = snapshot().candidates
+    if not candidates:
         return []
-    levels, breakers = async_to_sync(_ask)([one for row in targets.values() for one in row])
+    some_offer = {one.provider_slug: one for one in candidates}
+    found = async_to_sync(read_candidates)(candidates)
     return sorted(
-        (
-            health_of(names.get(slug, slug), row, levels, breakers, is_simulated=slug in simulated)
-            for slug, row in targets.items()
-        ),
+        (health_of(some_offer[slug], lives) for slug, lives in found.items()),
         key=lambda health: health.name.casefold(),
     )
 
 
-def _targets() -> dict[str, list[Target]]:
-    """For reading levels only: without secrets, and no address is looked up."""
-    candidates = snapshot().candidates
-    slugs = {one.provider_slug for one in candidates}
-    providers = {one.slug: one for one in Provider.objects.filter(slug__in=slugs)}
-    key_ids = _key_ids(providers.values())
-    targets: dict[str, list[Target]] = defaultdict(list)
-    for one in candidates:
-        targets[one.provider_slug] += [
-            Target(
-                provider=one.provider_slug,
-                model=one.external_id,
-                base_url="",
-                key_id=key_id,
-                pool=one.pool,
-                limits=one.limits,
-            )
-            for key_id in key_ids.get(one.provider_slug, ())
-        ]
-    return {slug: row for slug, row in targets.items() if row}
-
-
-def _key_ids(providers: Collection[Provider]) -> dict[str, list[str]]:
-    keys = usable_keys_of(providers)
-    return {
-        one.slug: [key.key_id for key in keys[one.pk]] if one.needs_key else ["none"]
-        for one in providers
-    }
-
-
-async def _ask(
-    targets: Sequence[Target],
-) -> tuple[Mapping[Target, Level], Mapping[tuple[str, str | None], BreakerView]]:
-    pairs: list[tuple[str, str | None]] = [(one.provider, one.model) for one in targets]
-    pairs += [(one.provider, None) for one in targets]
-    async with engine() as gateway:
-        return await gateway.levels(targets), await gateway.breaker_states(pairs)
-
-
-def health_of(
-    name: str,
-    targets: Sequence[Target],
-    levels: Mapping[Target, Level],
-    breakers: Mapping[tuple[str, str | None], BreakerView],
-    *,
-    is_simulated: bool,
-) -> ProviderHealth:
-    slug = targets[0].provider
-    offers = [breakers[slug, one.model] for one in targets]
-    known = [levels[one] for one, view in zip(targets, offers, strict=True) if not _is_open(view)]
-    # A provider is as well as the best of its offers, unless its own breaker knows worse.
-    decisive = max(breakers[slug, None], min(offers, key=_gravity), key=_gravity)
-    state, wait_s = _state(decisive, known)
+def health_of(offer: Candidate, lives: Mapping[Target, Live]) -> ProviderHealth:
+    """The provider of `offer`, by how all its targets stand."""
+    state, wait_s, reason = _state(offer, list(lives.values()))
     return ProviderHealth(
-        slug=slug,
-        name=name,
-        is_simulated=is_simulated,
+        slug=offer.provider_slug,
+        name=offer.provider_name,
+        is_simulated=offer.is_simulated,
         state=state,
-        quantity=tightest(targets, levels),
+        quantity=tightest(lives),
         wait_s=wait_s,
-        reason=decisive.reason if state is State.REFUSING else "",
+        reason=reason,
     )
 
 
-def _is_open(view: BreakerView) -> bool:
-    return view.state is BreakerState.OPEN
+def _state(offer: Candidate, lives: Sequence[Live]) -> tuple[State, float, str]:
+    """The state, for how long it lasts where that is known, and why where it is bad.
 
-
-def _gravity(view: BreakerView) -> tuple[int, float]:
-    return (_GRAVITY.index(view.state or BreakerState.CLOSED), view.retry_in_s)
-
-
-def _state(breaker: BreakerView, levels: Sequence[Level]) -> tuple[State, float]:
-    """The state, and for how long it lasts where that is known."""
-    if breaker.state is None:
-        return State.UNKNOWN, 0.0
-    if _is_open(breaker):
-        return State.REFUSING, breaker.retry_in_s
-    waits = [level.wait_s for level in levels if level.wait_s is not None]
+    A provider is as well as the best of its offers.
+    """
+    if offer.doubt:
+        return State.REFUSING, 0.0, f"{offer.doubt}, as the check of its key found."
+    accepted = [one for one in lives if not one.is_key_refused]
+    if not accepted:
+        return State.KEY_REFUSED, 0.0, lives[0].refusal
+    best = min(accepted, key=lambda one: gravity(one.breaker)).breaker
+    if best.state is None:
+        return State.UNKNOWN, 0.0, ""
+    going = [one for one in accepted if not one.is_open]
+    if not going:
+        return State.REFUSING, best.retry_in_s, best.reason
+    waits = [one.level.wait_s for one in going if one.level.wait_s is not None]
     if not waits or min(waits) > 0:
-        return State.WAITING, min(waits, default=0.0)
-    return (State.PROBING if breaker.state is BreakerState.HALF_OPEN else State.ANSWERS), 0.0
+        return State.WAITING, min(waits, default=0.0), ""
+    is_probing = all(one.is_probing for one in going)
+    return (State.PROBING if is_probing else State.ANSWERS), 0.0, ""
 
 
-def tightest(targets: Iterable[Target], levels: Mapping[Target, Level]) -> Quantity | None:
+def tightest(lives: Mapping[Target, Live]) -> Quantity | None:
     """The dimension with the smallest share left, each summed over the provider's pools.
 
     Where several are equally full, the longest window says most. A second's window is over
     before it is read, so it speaks only where there is no other.
     """
     pools: dict[tuple[str, str, Limit], LimitLevel] = {}
-    for target in targets:
-        for one in levels[target].limits:
+    for target, live in lives.items():
+        for one in live.level.limits:
             pools[target.key_id, target.pool, one.limit] = one
     by_dimension: dict[tuple[Unit, Window], list[LimitLevel]] = defaultdict(list)
     for level in pools.values():

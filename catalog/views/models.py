@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from django.http import HttpResponse
@@ -9,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from catalog.models import CHAT_MODALITIES, Change, Model
-from catalog.offers import in_trying_order, offer_lines, span, with_live
+from catalog.offers import OfferLine, in_trying_order, offer_lines, span, with_live
 from catalog.snippets import snippets
 from freellm_site.lib.htmx import HtmxRequest
 from freellm_site.lib.roles import Role, has_role
@@ -33,7 +34,7 @@ def model_detail(request: HtmxRequest, slug: str) -> HttpResponse:
         "lines": lines,
         "order_words": ORDER_WORDS,
         "usable_count": sum(line.is_usable for line in lines),
-        "can_try": model.modality in CHAT_MODALITIES and lines[:1] and lines[0].is_usable,
+        "can_try": _can_try(request, model, lines),
         "provider_count": len({line.offer.provider_id for line in live}),
         "context_span": span(line.offer.context_tokens for line in live),
         "output_span": span(line.offer.max_output_tokens for line in live),
@@ -43,6 +44,12 @@ def model_detail(request: HtmxRequest, slug: str) -> HttpResponse:
         "change_count": changes.count(),
     }
     return render(request, "catalog/model_detail.html", context)
+
+
+def _can_try(request: HtmxRequest, model: Model, lines: Sequence[OfferLine]) -> bool:
+    """Trying is calling: operators may, and somebody must answer."""
+    chats = model.modality in CHAT_MODALITIES
+    return chats and any(one.is_usable for one in lines) and has_role(request.user, Role.OPERATOR)
 
 
 def _gone(request: HtmxRequest, slug: str) -> HttpResponse:

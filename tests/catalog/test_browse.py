@@ -117,6 +117,26 @@ def test_sorting(viewer_client: Client) -> None:
 
 
 @pytest.mark.usefixtures("small_catalog")
+def test_what_does_not_chat_comes_after_what_does(viewer_client: Client) -> None:
+    """However many offer it, and whoever of them can be called."""
+    for _ in range(3):
+        make_offer(make_provider(), Model.objects.get(name="Ibis Embed"))
+    assert names(viewer_client) == ["Wren 8B Instruct", "Heron 70B", "Ibis Embed"]
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_who_may_not_call_is_not_offered_to_try(
+    viewer_client: Client, operator_client: Client
+) -> None:
+    """On the list and on the model's own page."""
+    wren = Model.objects.get(name="Wren 8B Instruct")
+    for url in ("/catalog/", wren.get_absolute_url()):
+        for client, is_offered in ((viewer_client, False), (operator_client, True)):
+            page = client.get(url).content.decode()
+            assert (f"/playground/?model={wren.slug}" in page) is is_offered
+
+
+@pytest.mark.usefixtures("small_catalog")
 def test_offers_open_in_place_without_script(viewer_client: Client) -> None:
     """The row's own link opens it; only matching offers are inside."""
     slug = Model.objects.get(name="Wren 8B Instruct").slug

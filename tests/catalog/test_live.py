@@ -7,16 +7,21 @@ import re
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import Client
+from django.utils import timezone
 
-from catalog.models import Model, Offer
+from catalog import snapshot, standing
+from catalog.complexity import read_needs
+from catalog.keys import DOWN_FOR
+from catalog.models import KeyVerdict, Model, Offer
 from catalog.targets import targets_for
 from gateway.clock import SystemClock
-from gateway.errors import ProviderUnavailable
+from gateway.errors import AuthRejected, ProviderUnavailable
 from gateway.limiter.limiter import Limiter
 from gateway.policy import StaticPolicy
 from gateway.resilience.breaker import Breakers
+from gateway.resilience.key_rests import KeyRests
 from gateway.store import Store
-from tests.factories import make_key, make_model, make_offer, make_provider
+from tests.factories import make_call, make_key, make_model, make_offer, make_provider
 from tests.servers import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +43,14 @@ async def take(redis_url: str, offer: Offer, calls: int = 1) -> None:
     async with Store(redis_url) as store:
         for _ in range(calls):
             await Limiter(store, StaticPolicy(), SystemClock()).reserve(target, 10, 10)
+
+
+async def refuse_key(redis_url: str, offer: Offer) -> None:
+    (target,) = await targets_for([offer.pk])
+    async with Store(redis_url) as store:
+        rests = KeyRests(store, StaticPolicy())
+        rests.hear(target, AuthRejected("It answered 401."), is_test=False)
+        await store.drain()
 
 
 async def trip(redis_url: str, offer: Offer) -> None:
@@ -120,6 +133,69 @@ def test_an_offer_with_two_keys_stands_as_the_better_one(
     page = words_of(viewer_client.get(wren.get_absolute_url()).content.decode())
     assert "Used up" not in page
     assert "3 a day" in page
+
+
+def make_keyed_offer(wren: Model, name: str, **key: object) -> Offer:
+    provider = make_provider(name=name, slug=name.lower(), auth="bearer")
+    make_key(provider, f"sk_made_up_for_{name}_0001", **key)
+    return make_offer(provider, wren, limits={"rpd": 10})
+
+
+def best_of(wren: Model) -> list[str]:
+    """The providers in the order of the ranking for a plain prompt."""
+    snapshot.forget()
+    standing.forget()
+    pool = snapshot.snapshot().pool
+    ranking = async_to_sync(standing.recommend_now)(read_needs("Say hello."), pool)
+    return [one.provider_name for one in ranking.candidates]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word", "is_ranked"),
+    [
+        (KeyVerdict.PROVIDER_DOWN, "Provider down", True),
+        (KeyVerdict.NO_PERMISSION, "No permission", True),
+        (KeyVerdict.WRONG_KEY, "Key refused", False),
+    ],
+)
+def test_what_a_check_of_the_key_found_counts(
+    viewer_client: Client, wren: Model, verdict: str, word: str, is_ranked: bool
+) -> None:
+    """Not callable now, on no page, and last where it is ranked at all."""
+    bad = make_keyed_offer(wren, "Abad", verdict=verdict, checked_at=timezone.now())
+    assert best_of(wren) == (["Abad"] if is_ranked else [])
+    make_keyed_offer(wren, "Good")
+    assert best_of(wren) == (["Good", "Abad"] if is_ranked else ["Good"])
+    usable = viewer_client.get(f"/catalog/?now=usable&open={wren.slug}").content.decode()
+    assert "Good" in usable
+    assert ">Abad</a>" not in usable
+    for url in (bad.provider.get_absolute_url(), wren.get_absolute_url(), "/catalog/providers/"):
+        assert word in words_of(viewer_client.get(url).content.decode())
+    make_call()  # the overview has something to say
+    overview = words_of(viewer_client.get("/").content.decode())
+    assert f"1 of {1 + is_ranked} provider" in overview
+
+
+def test_a_provider_found_down_is_forgiven(viewer_client: Client, wren: Model) -> None:
+    """Ten minutes later nobody knows; a check that succeeds says so at once."""
+    long_ago = timezone.now() - DOWN_FOR
+    make_keyed_offer(wren, "Late", verdict=KeyVerdict.PROVIDER_DOWN, checked_at=long_ago)
+    assert "Late" in viewer_client.get(f"/catalog/?now=usable&open={wren.slug}").content.decode()
+
+
+def test_a_key_that_calls_find_refused_counts(
+    viewer_client: Client, wren: Model, redis_url: str
+) -> None:
+    """The engine sets it aside; pages say so, and the ranking puts it last."""
+    refused = make_keyed_offer(wren, "Abad")
+    make_keyed_offer(wren, "Good")
+    async_to_sync(refuse_key)(redis_url, refused)
+    assert best_of(wren) == ["Good", "Abad"]
+    page = words_of(viewer_client.get(wren.get_absolute_url()).content.decode())
+    assert "Key refused" in page
+    assert page.index("Closed") < page.index("Key refused")
+    make_call()
+    assert "1 of 2 providers answers now" in words_of(viewer_client.get("/").content.decode())
 
 
 def test_without_limits_nothing_is_made_up(viewer_client: Client, wren: Model) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from redis.asyncio import Redis
 
 from catalog import snapshot
+from catalog.candidates import Candidate
+from catalog.live import Live, worse
 from catalog.models import Offer
 from catalog.targets import targets_for
 from gateway.clock import SystemClock
@@ -37,15 +41,22 @@ def target(pool: str, key_id: str = "k1") -> Target:
     )
 
 
+CLOSED = BreakerView(BreakerState.CLOSED)
+SPARROW = Candidate(1, "sparrow", "Sparrow", "wren-8b", "Wren 8B", "a")
+
+
 def level(day: int, minute: int) -> Level:
     return Level((LimitLevel(PER_DAY, day, 5.0, 0), LimitLevel(PER_MINUTE, minute, 9.0, 0)))
 
 
+def lives(*levels: Level) -> dict[Target, Live]:
+    """One target for each level, each with a quota of its own."""
+    return {target(f"m{n}"): Live(one, CLOSED) for n, one in enumerate(levels)}
+
+
 def test_pools_of_one_dimension_are_summed() -> None:
     """Two models with a hundred a day each are two hundred a day; the tightest share is shown."""
-    levels = {target("a"): level(100, 2), target("b"): level(50, 10)}
-
-    shown = tightest(levels, levels)
+    shown = tightest(lives(level(100, 2), level(50, 10)))
     assert shown is not None
     assert (shown.left, shown.amount, shown.span) == (12, 20, "a minute")
 
@@ -54,18 +65,16 @@ def test_a_shared_pool_counts_once() -> None:
     """Ten offers that draw on one pool have one pool."""
     shared = Target("sparrow", "m1", "http://x", key_id="k1", limits=(PER_DAY,))
     other = Target("sparrow", "m2", "http://x", key_id="k1", limits=(PER_DAY,))
-    one = Level((LimitLevel(PER_DAY, 7, 5.0, 0),))
+    one = Live(Level((LimitLevel(PER_DAY, 7, 5.0, 0),)), CLOSED)
 
-    shown = tightest([shared, other], {shared: one, other: one})
+    shown = tightest({shared: one, other: one})
     assert shown is not None
     assert (shown.left, shown.amount, shown.kind) == (7, 100, "low")
 
 
 def test_equally_full_windows_show_the_longest() -> None:
     """A fresh day says more than a fresh minute."""
-    full = {target("a"): level(100, 10)}
-
-    shown = tightest(full, full)
+    shown = tightest(lives(level(100, 10)))
     assert shown is not None
     assert shown.span == "a day"
 
@@ -75,7 +84,7 @@ def test_a_seconds_window_speaks_last() -> None:
     per_second = LimitLevel(Limit(Unit.REQUESTS, Window.SECOND, 2), 0, 0.5, 0.5)
     with_minute = Level((per_second, LimitLevel(PER_MINUTE, 9, 9.0, 0)))
 
-    shown = tightest([target("a")], {target("a"): with_minute})
+    shown = tightest(lives(with_minute))
     assert shown is not None
     assert shown.span == "a minute"
 
@@ -116,23 +125,38 @@ async def test_nobody_usable_asks_nobody(redis_client: Redis) -> None:
 
 def test_a_provider_is_as_well_as_its_best_offer() -> None:
     """One offer's open breaker shuts one offer; all of them, or the provider's own, shut it."""
-    first, second = target("a"), target("b")
-    levels = {first: level(100, 10), second: level(100, 10)}
-    closed, is_open = (
-        BreakerView(BreakerState.CLOSED),
-        BreakerView(BreakerState.OPEN, 9.0, 1, "503"),
-    )
-    half = BreakerView(BreakerState.HALF_OPEN)
+    is_open = BreakerView(BreakerState.OPEN, 9.0, 1, "503")
+    half, unknown = BreakerView(BreakerState.HALF_OPEN), BreakerView(None)
     cases = [
-        ((closed, is_open, closed), State.ANSWERS),
-        ((closed, is_open, half), State.PROBING),
-        ((closed, is_open, is_open), State.REFUSING),
-        ((is_open, closed, closed), State.REFUSING),
-        ((half, closed, closed), State.PROBING),
-        ((BreakerView(None), BreakerView(None), BreakerView(None)), State.UNKNOWN),
+        ((CLOSED, is_open, CLOSED), State.ANSWERS),
+        ((CLOSED, is_open, half), State.PROBING),
+        ((CLOSED, is_open, is_open), State.REFUSING),
+        ((is_open, CLOSED, CLOSED), State.REFUSING),
+        ((half, CLOSED, CLOSED), State.PROBING),
+        ((unknown, unknown, unknown), State.UNKNOWN),
     ]
-    for (own, one, other), expected in cases:
-        views = {("sparrow", None): own, ("sparrow", "a"): one, ("sparrow", "b"): other}
-        found = health_of("Sparrow", [first, second], levels, views, is_simulated=False)
+    for (own, *offers), expected in cases:
+        found = health_of(
+            SPARROW,
+            {target(str(n)): Live(level(9, 9), worse(own, one)) for n, one in enumerate(offers)},
+        )
         assert found.state is expected
         assert (found.reason == "503") is (expected is State.REFUSING)
+
+
+def test_a_key_that_is_refused_answers_nobody() -> None:
+    """Unless another key of the provider does; what was said of it is told."""
+    refused = Live(level(9, 9), CLOSED, "Answered 401.")
+    only = health_of(SPARROW, {target("a"): refused})
+    assert (only.state, only.reason, only.answers_now) == (
+        *(State.KEY_REFUSED, "Answered 401.", False),
+    )
+    other = health_of(SPARROW, {target("a"): refused, target("a", "k2"): Live(level(9, 9), CLOSED)})
+    assert other.state is State.ANSWERS
+
+
+def test_a_provider_found_down_does_not_answer() -> None:
+    """Its breakers are closed, for nobody calls it; the check of its key knows better."""
+    down = health_of(replace(SPARROW, doubt="Provider down"), lives(level(9, 9)))
+    assert (down.state, down.answers_now) == (State.REFUSING, False)
+    assert "check of its key" in down.reason
