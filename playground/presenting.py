@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from gateway.types import Outcome
+from playground.failures import Failure, failures
 from playground.forms import TASK_LABELS
 from playground.models import Run, RunState
 from playground.rendering import render_markdown
@@ -105,6 +106,22 @@ class ShownRun:
             if is_failure and one["label"] != self.run.label:
                 first.setdefault(one["label"], _row(one, self.axis_s))
         return list(first.values())
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """Why nobody answered, target by target."""
+        return failures(self.run.trail, self.run.started_at or self.run.created_at, timezone.now())
+
+    @cached_property
+    def failed_in_words(self) -> str:
+        """One sentence; what happened with each target follows it."""
+        if not self.failures:
+            return self.run.error
+        if self.run.answer:
+            return f"The answer of {self.run.label} broke off. Nobody else was asked to go on."
+        if len(self.failures) == 1:
+            return f"{self.failures[0].label} did not answer."
+        return f"Nobody answered: {len(self.failures)} models were asked."
 
     @property
     def reasons(self) -> Sequence[Any]:

@@ -1,8 +1,9 @@
 """Server-sent events of a run: what the page swaps in while the answer grows.
 
-Events: `trail` (the attempts so far), `head` (who answers), `stats`, `block` (a finished part of
-the answer), `tail` (the part that still grows), `done` (the finished run; the page then closes
-the stream).
+Events: `trail` (the attempts so far), `head` (who answers), `stats`, `whole` (the answer so far, in
+place of whatever the page shows of it: a connection may be one's second), `block` (a finished part
+more), `tail` (the part that still grows), `done` (the finished run; the page then closes the
+stream).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from playground.totals import totals_of
 HEARTBEAT_EVERY_S = 10.0
 # The trail's time axis grows with the call.
 TRAIL_EVERY_S = 1.0
-# Browsers that lose the connection try again after this time; the run is over by then.
+# Browsers that lose the connection try again after this time.
 RETRY_MS = 2_000
 
 
@@ -67,6 +68,7 @@ class _Told:
         self._growing = GrowingAnswer()
         self._trail: tuple[int, str, bool] | None = None
         self._answer = ""
+        self._has_begun = False
         self._told_at = time.monotonic()
         self._trail_at = 0.0
 
@@ -101,7 +103,11 @@ class _Told:
         self._answer = run.answer
         # In a thread: Markdown can be slow to parse, and others wait for this loop.
         settled, tail = await asyncio.to_thread(self._growing.grow, run.answer)
-        events = [event("block", settled)] if settled else []
         context = {"shown": ShownRun(run), "tokens": estimate_tokens(run.answer)}
-        stats = render_to_string("playground/_stats_live.html", context)
-        return [*events, event("tail", tail), event("stats", stats)]
+        stats = event("stats", render_to_string("playground/_stats_live.html", context))
+        if not self._has_begun:
+            self._has_begun = True
+            parts = {"run": run, "settled": settled, "tail": tail}
+            return [event("whole", render_to_string("playground/_growing.html", parts)), stats]
+        events = [event("block", settled)] if settled else []
+        return [*events, event("tail", tail), stats]

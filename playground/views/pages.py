@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from catalog.snapshot import asnapshot
 from freellm_site.lib.roles import Role, has_role
 from playground.forms import PROMPT_CHARACTERS, PromptForm, kept_by
+from playground.missing import missing_model
 from playground.models import Conversation, Run
 from playground.orphans import settle_if_interrupted
 from playground.planning import Ask
@@ -62,6 +63,7 @@ async def show_page(
         "has_offers": bool((await asnapshot()).candidates),
         "examples": _EXAMPLES,
         "can_ask": has_role(user, Role.OPERATOR),
+        "missing": await missing_model(request.GET.get("model", "")),
         **await picks_context(_ask_of(form, found), _number(form["offer"].value())),
     }
     if found is None:
@@ -86,7 +88,7 @@ async def _said(found: Conversation) -> dict[str, Any]:
 async def _form_from_address(
     request: HttpRequest, kept: Mapping[str, Any] = MappingProxyType({})
 ) -> PromptForm:
-    """An unbound form; an unknown model or an overlong prompt in the address is left out."""
+    """An unbound form; a model that nobody offers and an overlong prompt are left out."""
     slug = request.GET.get("model", "")
     offers = (await asnapshot()).of_model(slug) if slug else []
     initial = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
 from playground.models import Run
+from tests.factories import make_model
 from tests.playground.conftest import Simulate
 
 RECOMMEND = "/playground/recommend/"
@@ -58,6 +60,33 @@ async def test_a_link_chooses_model_and_prompt(
     text = page.content.decode()
     assert f'value="{simulated.offer.pk}" checked' in text
     assert "Why?</textarea>" in text
+
+
+async def test_a_link_to_an_unknown_model_says_so(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """The nearest there is is offered, and the prompt goes along; nothing is chosen."""
+    await simulate(name="Heron 7B")
+    page = await operator_async_client.get("/playground/?model=heron-7b-pro&prompt=Why+%26+how%3F")
+    text = page.content.decode()
+    assert "There is no model “heron-7b-pro”" in text
+    assert 'href="/playground/?model=heron-7b&amp;prompt=Why%20%26%20how%3F"' in text
+    assert "checked>Let FreeLLM choose" in text
+    assert "Why &amp; how?</textarea>" in text
+
+
+async def test_a_link_to_a_model_that_is_gone_says_so(
+    operator_async_client: AsyncClient, simulate: Simulate
+) -> None:
+    """The catalog still knows it, so its page is linked; what is like nothing has no neighbour."""
+    await simulate(name="Heron 7B")
+    await sync_to_async(make_model)("Zyzzyva Extra")
+    text = (await operator_async_client.get("/playground/?model=zyzzyva-extra")).content.decode()
+    assert '<a href="/catalog/models/zyzzyva-extra/">Zyzzyva Extra</a> cannot be called now' in text
+    assert "or take one that is near" not in text
+    text = (await operator_async_client.get("/playground/?model=heron-7b")).content.decode()
+    assert "cannot be called now" not in text
+    assert "There is no model" not in text
 
 
 async def test_used_up_quota_is_said(

@@ -86,6 +86,8 @@ async def test_the_text_grows_on_the_page(
     names = [event.name for event in events]
     assert names.index("tail") < names.index("done")
     assert {"head", "trail", "stats"} <= set(names)
+    assert next(name for name in names if name in {"whole", "block", "tail"}) == "whole"
+    assert names.count("whole") == 1
 
 
 async def test_a_second_connection_never_calls_again(
@@ -167,6 +169,7 @@ async def test_a_lost_browser_can_come_back(
     await stream.aclose()  # what the server does when its client has left
     page = await operator_async_client.get(f"/playground/{run.conversation_id}/")
     assert f'sse-connect="/playground/runs/{run.pk}/stream/"' in page.content.decode()
+    assert "Reload to see more" in page.content.decode()
     events = await read(await stream_of(operator_async_client, run))
     await run.arefresh_from_db()
     assert (run.state, run.error) == (RunState.DONE, "")
