@@ -15,13 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dispatch, matching, overhead, resilience, soak
+from benchmarks import dispatch, limiter, matching, overhead, resilience, soak
 from benchmarks.page import page
 from benchmarks.result import Result
 
 BENCHMARKS: dict[str, Callable[[bool], Coroutine[Any, Any, Result]]] = {
     "matching": matching.run,
     "dispatch": dispatch.run,
+    "limiter": limiter.run,
     "resilience": resilience.run,
     "overhead": overhead.run,
     "soak": soak.run,

@@ -17,14 +17,14 @@ START_LIMIT_S = 15
 
 
 @contextmanager
-def simulator(scenario: str) -> Iterator[str]:
+def simulator(scenario: str, speed: float = 1.0) -> Iterator[str]:
     """A simulator of `scenario` (TOML) in another process, so that its CPU is not ours."""
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scenario.toml"
         path.write_text(scenario)
         command = [sys.executable, "-m", "gateway.simulator", "--scenario", str(path)]
-        with _running([*command, "--port", str(port)]):
+        with _running([*command, "--port", str(port), "--speed", str(speed)]):
             _wait_until(lambda: _connects(socket.AF_INET, ("127.0.0.1", port)))
             yield f"http://127.0.0.1:{port}"
 

@@ -14,6 +14,8 @@ from gateway.simulator.runtime import Simulation
 from gateway.simulator.scenario import Scenario, default_scenario
 from gateway.simulator.server import SimulatorServer, listen, listen_unix
 
+_FASTEST = 10_000
+
 
 def main(arguments: list[str] | None = None) -> int:
     options = _read_options(arguments)
@@ -21,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         scenario = Scenario.load(options.scenario) if options.scenario else default_scenario()
     except ScenarioError as error:
         return _fail(f"{error}. Correct the scenario and start again.")
+    if not 0 < options.speed <= _FASTEST:
+        return _fail(f"--speed must be above 0 and at most {_FASTEST}.")
     try:
         listener = _listen(options)
     except (OSError, OverflowError) as error:
@@ -29,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"cannot listen on {where}: {reason}. Choose another with --port or --uds.")
     sys.stdout.write(_greeting(scenario, listener))
     sys.stdout.flush()
-    asyncio.run(_serve(scenario, listener))
+    asyncio.run(_serve(scenario, listener, options.speed))
     if options.uds:
         options.uds.unlink(missing_ok=True)
     return 0
@@ -52,6 +56,9 @@ def _read_options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--uds", type=Path, help="a unix socket's path, instead of host and port")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="of the clock of quotas and faults"
+    )
     return parser.parse_args(arguments)
 
 
@@ -59,9 +66,9 @@ def _listen(options: argparse.Namespace) -> socket.socket:
     return listen_unix(options.uds) if options.uds else listen(options.host, options.port)
 
 
-async def _serve(scenario: Scenario, listener: socket.socket) -> None:
+async def _serve(scenario: Scenario, listener: socket.socket, speed: float) -> None:
     server = SimulatorServer(
-        Simulation(scenario), listener, stop_on=(signal.SIGTERM, signal.SIGINT)
+        Simulation(scenario, speed=speed), listener, stop_on=(signal.SIGTERM, signal.SIGINT)
     )
     await server.run_until_stopped()
 

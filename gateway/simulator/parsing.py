@@ -56,6 +56,8 @@ def _read_provider(table: Table) -> SimProvider:
         style=table.choice("style", STYLES_OF[dialect], dialect),
         keys=table.texts("keys"),
         limits=_read_limits(table.table("limits")),
+        limits_change_s=table.number("limits_change_s", 0.0, least=0, most=31 * 86_400),
+        limits_change_factor=table.number("limits_change_factor", 0.5, least=0, most=100),
         quota_scope=table.choice("quota_scope", ("per-model", "shared", "account"), "per-model"),
         windows=table.choice("windows", ("sliding", "fixed"), "sliding"),
         max_concurrent=table.integer("max_concurrent", 0, least=0, most=1_000_000),

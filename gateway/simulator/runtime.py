@@ -19,15 +19,19 @@ _RECENT = 500
 
 
 class Clock:
-    """Time since the simulation began, and the Unix time that goes with it."""
+    """Time since the simulation began, and the Unix time that goes with it.
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    At a `speed` of 10 a minute's quota is back after six real seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, speed: float = 1.0) -> None:
         self._monotonic = monotonic
+        self._speed = speed
         self._started_s = monotonic()
         self.epoch_s = time.time()
 
     def elapsed_s(self) -> float:
-        return self._monotonic() - self._started_s
+        return (self._monotonic() - self._started_s) * self._speed
 
     def elapsed_us(self) -> int:
         return int(self.elapsed_s() * 1_000_000)
@@ -167,21 +171,24 @@ class RunningProvider:
                 is_sliding=self.spec.windows == "sliding",
                 epoch_us=int(self.clock.epoch_s * 1_000_000),
             )
+        if self.spec.limits_change_s and self.clock.elapsed_s() >= self.spec.limits_change_s:
+            meter.scale(self.spec.limits_change_factor)
         return meter
 
 
 class Simulation:
     """Everything one simulator process holds in memory."""
 
-    def __init__(self, scenario: Scenario, clock: Clock | None = None) -> None:
+    def __init__(self, scenario: Scenario, clock: Clock | None = None, speed: float = 1.0) -> None:
         self.scenario = scenario
         self._clock_given = clock
+        self._speed = speed
         self.stopping = asyncio.Event()
         self.reset()
 
     def reset(self) -> None:
         """Begin anew: counts, quotas, faults, request numbers and the clock."""
-        self.clock = self._clock_given or Clock()
+        self.clock = self._clock_given or Clock(speed=self._speed)
         self.providers = {
             one.slug: RunningProvider(one, self.scenario.seed, self.clock)
             for one in self.scenario.providers

@@ -108,6 +108,8 @@ class SimProvider:
     style: str = "openai"  # whose rate headers, error bodies and list it copies
     keys: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    limits_change_s: float = 0.0  # when the limits change, unannounced; 0: never
+    limits_change_factor: float = 0.5  # part of them in force from then on
     quota_scope: str = "per-model"
     windows: str = "sliding"  # sliding (exact log) or fixed (aligned to the UTC clock)
     max_concurrent: int = 0  # answers under way at once; 0: any number

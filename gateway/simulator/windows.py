@@ -8,7 +8,7 @@ intervals aligned to the UTC clock, as providers that count so do.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway.types import Limit, Unit
@@ -40,6 +40,8 @@ class Refusal:
 
 class Counted(Protocol):
     """What one limit has counted."""
+
+    limit: Limit
 
     def wait_us(self, now_us: int, cost: int) -> int | None: ...
     def add(self, now_us: int, cost: int) -> None: ...
@@ -125,6 +127,12 @@ class Meter:
             SlidingLog(one) if is_sliding else FixedWindow(one, epoch_us=epoch_us) for one in limits
         ]
         self._units = [one.unit for one in limits]
+        self._published = limits
+
+    def scale(self, factor: float) -> None:
+        """Another part of the published limits is in force from now on; what is used stays."""
+        for counted, limit in zip(self._counted, self._published, strict=True):
+            counted.limit = replace(limit, amount=int(limit.amount * factor))
 
     def refusal(self, now_us: int, tokens: int) -> Refusal | None:
         """The limit that holds this request back longest, or None where all let it pass."""

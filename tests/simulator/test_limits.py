@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.simulator import Scenario
+from gateway.simulator.runtime import Clock
 from gateway.types import parse_limits
 from tests.factories import make_scenario, make_sim_model, make_sim_provider
 from tests.simulator.conftest import Serve
@@ -123,3 +124,24 @@ async def test_no_more_answers_are_under_way_than_allowed(serve: Serve) -> None:
     assert refused.json()["code"] == "queue_exceeded"
     assert refused.headers["x-should-retry"] == "false"
     assert (await ask(client)).status_code == 200
+
+
+async def test_limits_may_change_unannounced(serve: Serve) -> None:
+    """What was used before still counts; headers tell the new limit."""
+    clock = ManualClock()
+    scenario = _limited({"rpm": 4}, style="groq", limits_change_s=30.0, limits_change_factor=0.5)
+    client = await serve(scenario, clock)
+    assert [(await ask(client)).status_code for _ in range(2)] == [200, 200]
+    clock.now_s = 30.0
+    assert (await ask(client)).status_code == 429
+    clock.now_s = 60.0
+    answers = [await ask(client) for _ in range(3)]
+    assert [one.status_code for one in answers] == [200, 200, 429]
+
+
+def test_time_may_run_faster() -> None:
+    """At ten times the speed a minute is over after six seconds."""
+    real = ManualClock()
+    clock = Clock(lambda: real.now_s, speed=10.0)
+    real.now_s += 6.0
+    assert clock.elapsed_s() == pytest.approx(60.0)
