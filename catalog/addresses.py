@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from gateway.addresses import AddressRefused as Refused
-from gateway.addresses import IPAddress, never_metadata, only_public
+from gateway.addresses import IPAddress, literal_of, never_metadata, only_public
 
 RESOLVE_TIMEOUT_S = 3.0
 
@@ -57,6 +57,8 @@ def split_address(url: str) -> SplitResult:
         raise AddressRefused(
             "This is not an address; it looks like http://host:port/v1."
         ) from error
+    if port == 0:
+        raise AddressRefused("Nobody answers at port 0; leave the port out or enter the true one.")
     if parts.scheme not in {"http", "https"}:
         raise AddressRefused("The address must begin with http:// or https://.")
     if parts.username is not None or parts.password is not None:
@@ -102,7 +104,7 @@ def _normal_host(typed: str) -> str:
             f"{host} is a cloud's metadata service, which is never called; "
             "enter the server's own address."
         )
-    literal = _lenient_ipv4(host)
+    literal = literal_of(host)
     return str(literal) if literal else host
 
 
@@ -111,14 +113,6 @@ def _ipv6(typed: str) -> IPv6Address:
         return IPv6Address(typed)
     except ValueError as error:
         raise AddressRefused("The host is not an IPv6 address.") from error
-
-
-def _lenient_ipv4(host: str) -> IPv4Address | None:
-    """Read 2130706433, 0x7f.1 and 0177.0.0.1 as the system's resolver would."""
-    try:
-        return IPv4Address(socket.inet_aton(host))
-    except OSError:
-        return None
 
 
 def _port_of(parts: SplitResult) -> int:
