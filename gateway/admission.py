@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from gateway.background import Background
 from gateway.call import Try
 from gateway.clock import Clock
-from gateway.doors import Door, Doors, Passage, pass_doors
-from gateway.endings import settlement, was_reached
+from gateway.doors import Doors, Passage, pass_doors
+from gateway.endings import tokens_used, was_reached
 from gateway.errors import GatewayError
 from gateway.estimate import estimate_prompt_tokens
 from gateway.exchange import Answer
-from gateway.limiter.limiter import Bill, Limiter
-from gateway.limiter.quota import Reservation
+from gateway.limiter.headers import read_cost
+from gateway.limiter.learning import learned, refused_for, rest_s
+from gateway.limiter.limiter import Bill, Limiter, Stand
+from gateway.limiter.quota import Quota, Reservation, Settlement
 from gateway.policy import PolicySource
 from gateway.resilience.breaker import Breakers, verdict_on
 from gateway.resilience.breaker_rules import Verdict
 from gateway.resilience.key_rests import KeyRests
 from gateway.store import Store, StoreAwayError
+from gateway.types import Unit
+
+_US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +47,29 @@ class Admissions:
         self._clock = clock
         self._background = Background()
 
-    async def enter(self, attempt: Try) -> Admission:
+    async def enter(self, attempt: Try, stand: Stand) -> Admission:
         """Take what the attempt needs, or raise KeySetAside, CircuitOpen or RateLimited.
 
-        `leave` must follow. Who is cancelled while Redis decides gets all of it given back.
+        `leave` must follow. Who is cancelled while Redis decides gets all of it given back. Who is
+        refused by its quota, and would wait so long, may stand in line for it.
         """
-        request = attempt.call.request
-        prompt_tokens = estimate_prompt_tokens(request.messages)
-        bill = self.limiter.bill(attempt.target, prompt_tokens, request.max_tokens)
-        asking = pass_doors(self._store, self._clock.store_us(), self._doors(attempt, bill))
+        bill = stand.bill = stand.bill or self._bill(attempt)
+        asking = pass_doors(self._store, self._clock.store_us(), self._doors(attempt, bill, stand))
         try:
             passage = Passage.read(await asyncio.shield(asking))
         except StoreAwayError:
-            return self._enter_alone(attempt, bill)
+            return self._enter_alone(attempt, bill, stand)
         except asyncio.CancelledError:
             self._background.later(self._undo(asking, attempt, bill))
             raise
         if passage.in_the_way:
-            raise self._refusal(attempt, bill, passage)
+            raise self._refusal(attempt, bill, passage, stand)
         return self._admitted(bill, passage)
+
+    def _bill(self, attempt: Try) -> Bill:
+        request = attempt.call.request
+        prompt_tokens = estimate_prompt_tokens(request.messages)
+        return self.limiter.bill(attempt.target, prompt_tokens, request.max_tokens)
 
     def leave(
         self, attempt: Try, admission: Admission, answer: Answer, error: BaseException | None
@@ -73,15 +82,30 @@ class Admissions:
         if isinstance(error, GatewayError) and not was_reached(error):
             self.limiter.cancel(admission.reservation)
             return
-        told = settlement(attempt, answer, error, self._policy.current().limiter)
+        told = self._settlement(attempt, admission.reservation.quota, answer, error)
         self.limiter.settle(admission.reservation, told)
+
+    def _settlement(
+        self, attempt: Try, quota: Quota, answer: Answer, error: BaseException | None
+    ) -> Settlement:
+        target = attempt.target
+        policy = self._policy.at(target.provider, target.model).limiter
+        readings = learned(quota, target.limit_headers, answer.headers, error)
+        return Settlement(
+            tokens=tokens_used(attempt.call.request, answer, error),
+            neurons=read_cost(target, answer.headers, Unit.NEURONS),
+            block_s=rest_s(quota, error, policy, int(self._clock.unix() * _US)),
+            readings=readings,
+            refused=refused_for(quota, error, readings),
+            is_answered=error is None,
+        )
 
     async def drain(self) -> None:
         await self._background.drain()
 
-    def _doors(self, attempt: Try, bill: Bill) -> Doors:
+    def _doors(self, attempt: Try, bill: Bill, stand: Stand) -> Doors:
         """A test of a key is there to find out: only the quota holds it back."""
-        quota = Door(bill.quota.keys, bill.args)
+        quota = self.limiter.door(bill, stand)
         if attempt.call.request.tests_key:
             return Doors(attempt.id, quota=quota)
         target = attempt.target
@@ -92,21 +116,21 @@ class Admissions:
     def _admitted(self, bill: Bill, passage: Passage) -> Admission:
         return Admission(self.limiter.taken(bill, passage.now_us), passage.is_probe)
 
-    def _refusal(self, attempt: Try, bill: Bill, passage: Passage) -> GatewayError:
+    def _refusal(self, attempt: Try, bill: Bill, passage: Passage, stand: Stand) -> GatewayError:
         number, wait_us, why = passage.number, passage.wait_us, passage.why
         if passage.in_the_way == "key":
             return self.key_rests.refusal(number, why, wait_us)
         if passage.in_the_way == "breaker":
             return self.breakers.refusal(attempt.target, number, wait_us, why)
-        return self.limiter.refusal(bill, number, wait_us)
+        return self.limiter.refusal(bill, passage, stand)
 
-    def _enter_alone(self, attempt: Try, bill: Bill) -> Admission:
+    def _enter_alone(self, attempt: Try, bill: Bill, stand: Stand) -> Admission:
         target = attempt.target
         if attempt.call.request.tests_key:
-            return Admission(self.limiter.reserve_alone(bill), is_probe=False)
+            return Admission(self.limiter.reserve_alone(bill, stand), is_probe=False)
         self.key_rests.check_alone(target)
         self.breakers.check_alone(target)
-        reservation = self.limiter.reserve_alone(bill)
+        reservation = self.limiter.reserve_alone(bill, stand)
         return Admission(reservation, self.breakers.enter_alone(target, attempt.id))
 
     async def _undo(self, asking: asyncio.Future[object], attempt: Try, bill: Bill) -> None:
@@ -115,6 +139,7 @@ class Admissions:
         except StoreAwayError:
             return
         if passage.in_the_way:
+            self.limiter.forsake(bill.quota)
             return
         admission = self._admitted(bill, passage)
         self.limiter.cancel(admission.reservation)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
-from gateway.admission import Admission, Admissions
+from gateway.admission import Admissions
 from gateway.call import Call, Try
 from gateway.clock import Clock
 from gateway.dialects import Piece
-from gateway.dispatch import Dispatcher
 from gateway.endings import (
     all_failed,
     completion,
@@ -19,13 +18,8 @@ from gateway.endings import (
     retry_pause_s,
     stream_cut,
 )
-from gateway.errors import (
-    DeadlinePassed,
-    GatewayError,
-    MalformedReply,
-    NotConfigured,
-    RateLimited,
-)
+from gateway.entrance import Entrance
+from gateway.errors import GatewayError, MalformedReply, NotConfigured
 from gateway.exchange import Answer, Exchange
 from gateway.policy import Policy
 from gateway.transport import Transport
@@ -38,7 +32,7 @@ Attempting = AsyncGenerator[StreamItem, None]
 class Attempts:
     transport: Transport
     admissions: Admissions
-    dispatcher: Dispatcher
+    entrance: Entrance
     clock: Clock
 
     async def run(self, call: Call, targets: Sequence[Target], policy: Policy) -> Attempting:
@@ -99,7 +93,7 @@ class Attempts:
 
         They hear at once: the next attempt finds the quota at rest and the breaker open.
         """
-        async with self._admitted(attempt, policy) as admission:
+        async with self.entrance.entered(attempt) as admission:
             answer, is_told = Answer(), False
             attempt.call.underway = answer
             try:
@@ -113,41 +107,6 @@ class Attempts:
                 if not is_told:
                     self.admissions.leave(attempt, admission, answer, error)
                 raise
-
-    @asynccontextmanager
-    async def _admitted(self, attempt: Try, policy: Policy) -> AsyncIterator[Admission]:
-        """Waits where the wait is short; a call that waits for its quota holds no place."""
-        call = attempt.call
-        longest_s = policy.limiter.max_wait_last_s if attempt.is_last else policy.limiter.max_wait_s
-        while True:
-            call.check_deadline()
-            async with self._place(attempt):
-                try:
-                    admission = await self.admissions.enter(attempt)
-                except RateLimited as error:
-                    bound_s = min(longest_s - attempt.limiter_wait_s, call.remaining_s)
-                    if error.retry_after_s is None or error.retry_after_s > bound_s:
-                        raise
-                    wait_s = error.retry_after_s
-                else:
-                    yield admission
-                    return
-            await self.clock.sleep(wait_s)
-            attempt.limiter_wait_s += wait_s
-
-    @asynccontextmanager
-    async def _place(self, attempt: Try) -> AsyncIterator[None]:
-        call = attempt.call
-        place = self.dispatcher.place(attempt.target.provider, call.request.priority)
-        try:
-            async with asyncio.timeout(call.remaining_s):
-                await place.__aenter__()
-        except TimeoutError as error:
-            raise DeadlinePassed("The call's time ended while it waited for its turn.") from error
-        try:
-            yield
-        finally:
-            await place.__aexit__(None, None, None)
 
     async def _answered(self, attempt: Try, answer: Answer, policy: Policy) -> Attempting:
         call, target = attempt.call, attempt.target

@@ -20,7 +20,8 @@ from gateway.cache.tiers import Tiers
 from gateway.call import Call
 from gateway.clock import Clock, SystemClock
 from gateway.dialects.refusals import classify
-from gateway.dispatch import Dispatcher
+from gateway.dispatch import Dispatcher, LaneView
+from gateway.entrance import Entrance
 from gateway.errors import GatewayError, NotCached
 from gateway.events import CallEvent, EventSink, NullEventSink, RedisEventSink
 from gateway.limiter.quota import Level
@@ -63,10 +64,11 @@ class Gateway:
         self._tiers = Tiers(store, policy, clock)
         self._cache = CompletionCache(self._tiers, Flights(store, policy))
         self._admissions = Admissions(store, policy, clock)
+        self._dispatcher = Dispatcher(policy)
         self._attempts = Attempts(
             transport=transport,
             admissions=self._admissions,
-            dispatcher=Dispatcher(policy),
+            entrance=Entrance(self._admissions, self._dispatcher, policy),
             clock=clock,
         )
 
@@ -167,6 +169,10 @@ class Gateway:
     def round_trips(self) -> int:
         """Trips to Redis since the engine was opened."""
         return self._store.round_trips
+
+    def lanes(self) -> Mapping[str, LaneView]:
+        """Who runs and who waits at each provider, in this process, and for how long still."""
+        return self._dispatcher.lanes()
 
     async def levels(self, targets: Sequence[Target]) -> dict[Target, Level]:
         """How full each target's quota is; one round trip, unknown while Redis is away."""

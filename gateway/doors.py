@@ -15,6 +15,8 @@ _ADMIT = Script(
     "resilience/lua/breaker.lua",
     "resilience/lua/passing.lua",
     "limiter/lua/window.lua",
+    "limiter/lua/limits.lua",
+    "limiter/lua/line.lua",
     "limiter/lua/quota.lua",
     "lua/admit.lua",
 )
@@ -25,7 +27,7 @@ class Door:
     """One thing's part in the script: its keys and what it hands in."""
 
     keys: Sequence[str] = ()
-    args: Sequence[int] = ()
+    args: Sequence[int | float | str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Doors:
 class Passage:
     """`in_the_way` is "" where the call has passed, else "key", "breaker" or "quota".
 
-    `wait_us` is -1 where no waiting helps; `number` counts from 1 within what is in the way.
+    `wait_us` is -1 where no waiting helps; `number` counts from 1 within what is in the way, 0 is
+    the rest of a whole quota. `why` is the reason, or for a quota how much of the limit holds now.
     """
 
     in_the_way: str

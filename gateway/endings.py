@@ -10,44 +10,24 @@ from gateway.errors import (
     DeadlinePassed,
     GatewayError,
     ProviderError,
-    QuotaExhausted,
     StreamCut,
-    Throttled,
 )
 from gateway.exchange import Answer
-from gateway.limiter.headers import read_cost, read_limits
-from gateway.limiter.quota import Settlement
-from gateway.policy import LimiterPolicy, Policy
+from gateway.policy import Policy
 from gateway.resilience.backoff import pause_s
-from gateway.types import Completion, Unit
+from gateway.types import ChatRequest, Completion
 
 _REFUSALS = range(400, 600)
 
 
-def settlement(
-    attempt: Try, answer: Answer, error: BaseException | None, policy: LimiterPolicy
-) -> Settlement:
-    target, request = attempt.target, attempt.call.request
-    block_s = 0.0
-    tokens: int | None
-    if isinstance(error, Throttled | QuotaExhausted):
-        pauses = (policy.throttled_pause_s, policy.exhausted_pause_s)
-        default_s = pauses[isinstance(error, QuotaExhausted)]
-        asked_s = default_s if error.retry_after_s is None else error.retry_after_s
-        block_s = min(asked_s, policy.longest_pause_s)
+def tokens_used(request: ChatRequest, answer: Answer, error: BaseException | None) -> int | None:
+    """As far as it is known; None where nobody knows how far it came."""
     has_worked = answer.has_content or isinstance(error, asyncio.CancelledError | GeneratorExit)
     if error is None or has_worked:
-        tokens = answer.final_usage(request).total_tokens
-    elif isinstance(error, ProviderError) and error.status in _REFUSALS:
-        tokens = 0
-    else:
-        tokens = None  # nobody knows how far it came
-    return Settlement(
-        tokens=tokens,
-        neurons=read_cost(target, answer.headers, Unit.NEURONS),
-        block_s=block_s,
-        readings=read_limits(target, answer.headers),
-    )
+        return answer.final_usage(request).total_tokens
+    if isinstance(error, ProviderError) and error.status in _REFUSALS:
+        return 0
+    return None
 
 
 def was_reached(error: GatewayError) -> bool:

@@ -33,8 +33,9 @@ def quota_window(provider: str, key_id: str, pool: str, limit: str) -> str:
     return f"{quota_pool(provider, key_id, pool)}:{limit}"
 
 
-def quota_block(provider: str, key_id: str, pool: str) -> str:
-    return f"{quota_pool(provider, key_id, pool)}:block"
+def quota_state(provider: str, key_id: str, pool: str) -> str:
+    """What is known of a pool beyond its published limits, and who waits for it; a hash."""
+    return f"{quota_pool(provider, key_id, pool)}:state"
 
 
 def provider_breaker(provider: str) -> str:

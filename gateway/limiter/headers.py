@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
 from gateway.limiter.quota import Reading
-from gateway.types import Limit, Target, Unit, Window
+from gateway.types import Limit, LimitHeader, Target, Unit, Window
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)")
 _SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _LONGEST_S = 400 * 86_400.0  # beyond a year it is no waiting time but a mistake
+_US = 1_000_000
+_MOST = 10.0**12
 _EPOCH_MS_FROM = 1e11  # 1973 in milliseconds, the year 5138 in seconds
 
 
@@ -94,24 +96,31 @@ def _bounded(seconds: float | None) -> float | None:
     return max(0.0, seconds)
 
 
-def read_limits(target: Target, headers: Mapping[str, str]) -> dict[Limit, Reading]:
-    """What an answer's headers say of the target's own limits; nonsense says nothing."""
-    if not target.limit_headers:
+def read_limits(
+    limits: Sequence[Limit], limit_headers: Sequence[LimitHeader], headers: Mapping[str, str]
+) -> dict[Limit, Reading]:
+    """What an answer's headers say of these limits; nonsense says nothing."""
+    if not limit_headers:
         return {}
-    said = _said(target, headers)
+    said = _said(limit_headers, headers)
     readings = {}
-    for limit in target.limits:
+    for limit in limits:
         of_window = said.get((limit.unit, limit.window), {})
         nameless = said.get((limit.unit, "window"), {})
-        if not of_window and _is_meant(limit, target, nameless):
+        if not of_window and _is_meant(limit, limits, nameless):
             of_window = nameless
-        if "remaining" in of_window:
-            reset_s = of_window.get("reset")
+        if "remaining" in of_window or "limit" in of_window:
             readings[limit] = Reading(
-                remaining=int(of_window["remaining"]),
-                reset_us=None if reset_s is None else int(reset_s * 1_000_000),
+                remaining=_whole(of_window.get("remaining")),
+                reset_us=_whole(of_window.get("reset"), times=_US),
+                amount=_whole(of_window.get("limit")),
             )
     return readings
+
+
+def _whole(value: float | None, times: int = 1) -> int | None:
+    """Held to what Redis counts exactly."""
+    return None if value is None else int(min(value, _MOST) * times)
 
 
 def read_cost(target: Target, headers: Mapping[str, str], unit: Unit) -> int | None:
@@ -123,11 +132,13 @@ def read_cost(target: Target, headers: Mapping[str, str], unit: Unit) -> int | N
     return None
 
 
-def _said(target: Target, headers: Mapping[str, str]) -> dict[tuple[str, str], dict[str, float]]:
+def _said(
+    limit_headers: Sequence[LimitHeader], headers: Mapping[str, str]
+) -> dict[tuple[str, str], dict[str, float]]:
     """(unit, window) -> {"limit": ..., "remaining": ..., "reset": seconds}, where understood."""
     now = now_by(headers)
     said: dict[tuple[str, str], dict[str, float]] = {}
-    for one in target.limit_headers:
+    for one in limit_headers:
         kind, _, of = one.meaning.partition(" ")
         unit, _, window = of.partition("/")
         text = headers.get(one.header)
@@ -139,16 +150,21 @@ def _said(target: Target, headers: Mapping[str, str]) -> dict[tuple[str, str], d
     return said
 
 
-def _is_meant(limit: Limit, target: Target, nameless: Mapping[str, float]) -> bool:
-    """Whether headers that name no window mean this limit: its amount says so, or it is alone.
+def _is_meant(limit: Limit, limits: Sequence[Limit], nameless: Mapping[str, float]) -> bool:
+    """Whether headers that name no window mean this limit.
 
-    A long window also needs its reset: an empty minute must not be taken for an empty day.
+    Its amount says so, or it is alone, or only it can take so long to come back. A long window
+    also needs its reset: an empty minute must not be taken for an empty day.
     """
-    amount = nameless.get("limit")
+    amount, reset_s = nameless.get("limit"), nameless.get("reset")
     if amount is not None and any(
-        one.unit is limit.unit and one.amount == amount for one in target.limits
+        one.unit is limit.unit and one.amount == amount for one in limits
     ):
         return limit.amount == amount
-    if limit.window.seconds > Window.MINUTE.seconds and "reset" not in nameless:
+    is_long = limit.window.seconds > Window.MINUTE.seconds
+    if is_long and reset_s is None:
         return False
-    return sum(one.unit is limit.unit for one in target.limits) == 1
+    same = [one for one in limits if one.unit is limit.unit]
+    if reset_s is not None and reset_s > Window.HOUR.seconds:
+        return [one for one in same if one.window.seconds >= reset_s] == [limit]
+    return same == [limit]

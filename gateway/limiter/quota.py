@@ -4,32 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 
 from gateway import keys
-from gateway.limiter.window import Window
+from gateway.limiter.calendar import edges_us
+from gateway.limiter.window import Calendar, Window
 from gateway.types import Limit, Target, Unit
+from gateway.types import Window as Span
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The windows of one (provider, key, pool), and their keys; all in one hash slot."""
+    """The windows of one (provider, key, pool), and their keys; all in one hash slot.
+
+    `unknown` is a limit of which nobody has published how much it is; its amount is the most that
+    is ever let through.
+    """
 
     provider: str
     key_id: str
     pool: str
     limits: tuple[Limit, ...]
+    unknown: Limit | None = None
 
-    keys: tuple[str, ...] = field(init=False, compare=False)  # the block's, then each window's
+    keys: tuple[str, ...] = field(init=False, compare=False)  # the state's, then each window's
+    _rolling: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    _has_calendar: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         who = (self.provider, self.key_id, self.pool)
-        names = (keys.quota_window(*who, one.name) for one in self.limits)
-        object.__setattr__(self, "keys", (keys.quota_block(*who), *names))
+        names = (keys.quota_window(*who, _key_name(one)) for one in self.limits)
+        object.__setattr__(self, "keys", (keys.quota_state(*who), *names))
+        object.__setattr__(self, "_rolling", tuple(_rolling_spec(one) for one in self.limits))
+        has_calendar = any(edges_us(one, _ANY_TIME_US) for one in self.limits)
+        object.__setattr__(self, "_has_calendar", has_calendar)
 
     @classmethod
-    def of(cls, target: Target) -> Quota:
-        return cls(target.provider, target.key_id, target.pool, target.limits)
+    def of(cls, target: Target, unknown_most: int) -> Quota:
+        most = unknown_most if target.hides_limits else 0
+        return _quota(target.provider, target.key_id, target.pool, target.limits, most)
 
     def costs(self, prompt_tokens: int, completion_tokens: int) -> tuple[int, ...]:
         """What a call takes from each window.
@@ -38,6 +52,46 @@ class Quota:
         not make a call impossible whose prompt fits.
         """
         return tuple(_cost(one, prompt_tokens, completion_tokens) for one in self.limits)
+
+    def specs(self, now_us: int, unknown_start: int) -> tuple[str, ...]:
+        """The windows' spans as the scripts read them; `now_us` is this machine's time."""
+        if self.unknown is None and not self._has_calendar:
+            return self._rolling
+        return tuple(
+            self._spec(one, rolling, now_us, unknown_start)
+            for one, rolling in zip(self.limits, self._rolling, strict=True)
+        )
+
+    def _spec(self, limit: Limit, rolling: str, now_us: int, unknown_start: int) -> str:
+        if limit is self.unknown:
+            return f"{rolling}{unknown_start}"
+        edges = edges_us(limit, now_us)
+        return Calendar(limit.amount, edges).spec if edges else rolling
+
+
+@lru_cache(maxsize=10_000)
+def _quota(
+    provider: str, key_id: str, pool: str, limits: tuple[Limit, ...], unknown_most: int
+) -> Quota:
+    if not unknown_most or any(one.window.seconds <= _SHORT_S for one in limits):
+        return Quota(provider, key_id, pool, limits)
+    unknown = Limit(Unit.REQUESTS, Span.MINUTE, unknown_most)
+    return Quota(provider, key_id, pool, (*limits, unknown), unknown)
+
+
+_SHORT_S = Span.MINUTE.seconds
+_ANY_TIME_US = 1_800_000_000_000_000
+
+
+def _key_name(limit: Limit) -> str:
+    """Slots of a calendar are other numbers than those of a rolling window."""
+    return f"{limit.name}-calendar" if edges_us(limit, _ANY_TIME_US) else limit.name
+
+
+def _rolling_spec(limit: Limit) -> str:
+    """Requests of a minute or less rise slowly after a rest; tokens follow them."""
+    warms = limit.unit is Unit.REQUESTS and limit.window.seconds <= _SHORT_S
+    return Window.of(limit).spec + ("w" if warms else "")
 
 
 def _cost(limit: Limit, prompt_tokens: int, completion_tokens: int) -> int:
@@ -58,38 +112,68 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a provider said of one window."""
+    """What a provider said of one window; `amount` is the limit itself."""
 
     remaining: int | None = None
     reset_us: int | None = None
+    amount: int | None = None
+
+
+class Refusal(StrEnum):
+    """What a refusal was for, as far as it is known."""
+
+    NONE = "none"
+    SOME_LIMIT = "some limit"
+    LONG_LIMIT = "the limit of a day or more"
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a call came out. `tokens` is None where the estimate must stand."""
+    """How a call came out. `tokens` is None where the estimate must stand.
+
+    `refused` names the limit that was broken where that is known.
+    """
 
     tokens: int | None = None
     neurons: int | None = None
     block_s: float = 0.0
     readings: Mapping[Limit, Reading] = field(default_factory=dict)
+    refused: Refusal | Limit = Refusal.NONE
+    is_answered: bool = False
 
     def real_cost(self, limit: Limit, reserved: int) -> int:
         said = {Unit.TOKENS: self.tokens, Unit.NEURONS: self.neurons}.get(limit.unit)
         return reserved if said is None else said
 
 
+class LimitSource(StrEnum):
+    """How it is known how much a limit is."""
+
+    PUBLISHED = "published"  # by the provider, for everybody
+    HEADERS = "headers"  # named in an answer to us, in headers or in a refusal's body
+    MEASURED = "measured"  # by what was let through and what was refused
+    ASSUMED = "assumed"  # nobody has said; nothing was measured yet
+
+
 @dataclass(frozen=True, slots=True)
 class LimitLevel:
-    """How full one window is. `wait_s` is until one more unit fits, None: never."""
+    """How full one window is. `wait_s` is until one more unit fits, None: never.
+
+    `amount` is what holds now, `limit.amount` what was published; `learned_s_ago` is None where
+    nothing was learned.
+    """
 
     limit: Limit
     left: int
     resets_in_s: float
     wait_s: float | None
+    held_amount: int | None = None  # None: as published
+    source: LimitSource = LimitSource.PUBLISHED
+    learned_s_ago: float | None = None
 
     @property
     def amount(self) -> int:
-        return self.limit.amount
+        return self.limit.amount if self.held_amount is None else self.held_amount
 
     @property
     def fraction_left(self) -> float:
@@ -115,7 +199,7 @@ class Level:
 
 @lru_cache(maxsize=10_000)  # the same few limits in every call
 def windows(limits: tuple[Limit, ...], share: float = 1.0) -> tuple[Window, ...]:
-    """The limits' windows; with a share, that part of each, but one where there is any."""
+    """The limits' windows, all rolling; with a share, that part of each, but one where any is."""
     made = tuple(Window.of(one) for one in limits)
     if share == 1.0:
         return made

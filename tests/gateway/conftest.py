@@ -10,7 +10,9 @@ from gateway.client import Gateway
 from gateway.policy import LimiterPolicy, Policy, RetryPolicy, StaticPolicy, TimeoutPolicy
 
 QUICK = Policy(
-    limiter=LimiterPolicy(max_wait_s=0.1, max_wait_last_s=0.5, throttled_pause_s=0.1),
+    limiter=LimiterPolicy(
+        max_wait_s=0.1, max_wait_last_s=0.5, throttled_pause_s=0.1, warmup_share=1.0
+    ),
     retry=RetryPolicy(base_s=0.001, cap_s=0.05),
     timeouts=TimeoutPolicy(
         connect_s=1, first_token_s=0.3, stall_s=0.3, answer_s=0.5, max_reply_bytes=200_000

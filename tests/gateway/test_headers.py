@@ -59,7 +59,7 @@ def test_no_header_is_too_strange(text: str, format: str) -> None:  # noqa: A002
     target = make_target(
         limits=(_RPM,), limit_headers=(LimitHeader("x", "remaining requests/minute", format),)
     )
-    read_limits(target, {"x": text})
+    read_limits((_RPM,), target.limit_headers, {"x": text})
 
 
 def test_cerebras_names_its_windows() -> None:
@@ -75,7 +75,7 @@ def test_cerebras_names_its_windows() -> None:
             LimitHeader("x-ratelimit-reset-requests-day", "reset requests/day", "seconds"),
         ),
     )
-    assert read_limits(target, headers) == {
+    assert read_limits(target.limits, target.limit_headers, headers) == {
         _RPM: Reading(4, None),
         _RPD: Reading(2399, 33_011_382_867),
     }
@@ -93,8 +93,8 @@ def test_openrouter_names_no_window() -> None:
     )
     headers = _headers("openrouter/429")
     headers["date"] = "Sun, 22 Nov 2026 23:00:00 GMT"
-    assert read_limits(target, headers) == {
-        Limit(Unit.REQUESTS, Window.DAY, 50): Reading(0, 3_600_000_000)
+    assert read_limits(target.limits, target.limit_headers, headers) == {
+        Limit(Unit.REQUESTS, Window.DAY, 50): Reading(0, 3_600_000_000, 50)
     }
 
 

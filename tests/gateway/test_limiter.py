@@ -208,14 +208,16 @@ import asyncio, sys
 from gateway.clock import SystemClock
 from gateway.errors import RateLimited
 from gateway.limiter.limiter import Limiter
-from gateway.policy import StaticPolicy
+from gateway.policy import LimiterPolicy, Policy, StaticPolicy
 from gateway.store import Store
 from gateway.types import Target, parse_limits
+
+POLICY = StaticPolicy(Policy(limiter=LimiterPolicy(warmup_share=1.0)))
 
 async def main(url):
     target = Target("acme", "m", "http://x", limits=parse_limits({"rpm": 50, "rpd": 60}))
     async with Store(url) as store:
-        limiter = Limiter(store, StaticPolicy(), SystemClock())
+        limiter = Limiter(store, POLICY, SystemClock())
         results = await asyncio.gather(
             *(limiter.reserve(target, 1, 1) for _ in range(25)), return_exceptions=True
         )

@@ -12,7 +12,9 @@ from redis.exceptions import ResponseError
 from gateway.store import Script, Store, StoreAwayError
 from tests.servers import RedisServer
 
-_PEEK = Script("lua/time.lua", "limiter/lua/window.lua", "limiter/lua/peek.lua")
+_PEEK = Script(
+    "lua/time.lua", "limiter/lua/window.lua", "limiter/lua/limits.lua", "limiter/lua/peek.lua"
+)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ async def test_a_refused_command_harms_nobody_else(redis_url: str) -> None:
 async def test_an_unknown_script_is_sent_in_full(redis_url: str) -> None:
     """The first asker of a new Redis does not notice."""
     async with Store(redis_url) as store:
-        both = (store.run(_PEEK, ["block"], [0]) for _ in range(2))
+        both = (store.run(_PEEK, ["state"], [0, 1, 0, 1]) for _ in range(2))
         assert await asyncio.gather(*both) == [[0], [0]]
 
 

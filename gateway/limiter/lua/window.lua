@@ -1,13 +1,55 @@
 -- Shared by the scripts of this folder, put before each of them. The reference, with the reasons,
 -- is limiter/window.py. A window is a hash: slot number -> what was used in it.
+-- Its span is told as text: "s<slot in us>/<slots>" slides, then "w" if it warms up, then what an
+-- unknown limit begins with; "c<us> <us> ..." lists the beginnings of a provider's days or months.
 
-local function slot_of(at_us, slot_us) return math.floor(at_us / slot_us) end
+local MARGIN_US = 5000000
 
-local function field_of(slot) return string.format('%d', slot) end
+local function span_of(text)
+  local slot_us, slots, warms, start = string.match(text, '^s(%d+)/(%d+)(w?)(%d*)$')
+  if slot_us then
+    slot_us, slots = tonumber(slot_us), tonumber(slots)
+    return {
+      slot_us = slot_us, slots = slots, length_us = slot_us * slots,
+      warms = warms ~= '', start = tonumber(start),
+    }
+  end
+  local edges = {}
+  for edge in string.gmatch(text, '%d+') do edges[#edges + 1] = tonumber(edge) end
+  return {edges = edges, length_us = edges[3] - edges[2]}
+end
 
--- The slots that count now, oldest first, and their sum; those that count no more are dropped.
-local function read_window(key, now_us, slot_us, slots)
-  local oldest = slot_of(now_us, slot_us) - slots
+local function edge_before(edges, at_us)
+  local found = 1
+  for i = 2, #edges do
+    if edges[i] <= at_us then found = i end
+  end
+  return edges[found]
+end
+
+local function slot_of(span, at_us)
+  if span.edges then return edge_before(span.edges, at_us + MARGIN_US) / 1000000 end
+  return math.floor(at_us / span.slot_us)
+end
+
+local function oldest_of(span, now_us)
+  if span.edges then return edge_before(span.edges, now_us - MARGIN_US) / 1000000 end
+  return slot_of(span, now_us) - span.slots
+end
+
+local function frees_at_us(span, slot)
+  if not span.edges then return (slot + span.slots + 1) * span.slot_us end
+  for _, edge in ipairs(span.edges) do
+    if edge > slot * 1000000 then return edge + MARGIN_US end
+  end
+  return span.edges[#span.edges] + MARGIN_US
+end
+
+local function field_of(number) return string.format('%d', number) end
+
+-- The slots that count now, oldest first, and their sum; those that count no more.
+local function read_window(key, now_us, span)
+  local oldest = oldest_of(span, now_us)
   local flat, live, gone, sum = redis.call('HGETALL', key), {}, {}, 0
   for i = 1, #flat, 2 do
     local slot, count = tonumber(flat[i]), tonumber(flat[i + 1])
@@ -22,19 +64,18 @@ local function read_window(key, now_us, slot_us, slots)
   return live, sum, gone
 end
 
--- Microseconds until `cost` fits: 0 is now, -1 never.
-local function window_wait_us(live, sum, now_us, amount, cost, slot_us, slots)
-  if amount == 0 or cost > amount then return -1 end
-  local excess = sum + cost - amount
-  if excess <= 0 then return 0 end
+-- Microseconds until `cost` fits into `amount`, which is at least as much.
+local function window_wait_us(live, sum, now_us, amount, cost, span)
+  local excess, wait = sum + cost - amount, 0
   for _, entry in ipairs(live) do
+    if excess <= 0 then break end
     excess = excess - entry[2]
-    if excess <= 0 then return (entry[1] + slots + 1) * slot_us - now_us end
+    wait = frees_at_us(span, entry[1]) - now_us
   end
-  return -1
+  return math.max(0, wait)
 end
 
 -- Twice the window, so that late settlements still find their slot.
-local function keep(key, slot_us, slots)
-  redis.call('PEXPIRE', key, math.ceil(2 * slots * slot_us / 1000) + 1000)
+local function keep(key, span)
+  redis.call('PEXPIRE', key, math.ceil(2 * span.length_us / 1000) + 1000)
 end

@@ -1,0 +1,131 @@
+"""Into a provider: a place among the calls that run there, then key, breakers and quota.
+
+Who must wait for its quota stands in the quota's line and holds no place meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from gateway.admission import Admission, Admissions
+from gateway.call import Try
+from gateway.dispatch import Dispatcher, Place, put_back_s
+from gateway.errors import (
+    DeadlinePassed,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RateLimited,
+    Throttled,
+)
+from gateway.limiter.limiter import Stand
+from gateway.policy import LimiterPolicy, PolicySource
+
+_US = 1_000_000
+_OVERLOADS = (Throttled, ProviderTimeout, ProviderUnavailable)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    admissions: Admissions
+    dispatcher: Dispatcher
+    policy: PolicySource
+
+    @asynccontextmanager
+    async def entered(self, attempt: Try) -> AsyncIterator[Admission]:
+        """What the attempt holds while the block runs; raises NotSent where it may not run.
+
+        It waits where the wait is short: for a place, and for its quota.
+        """
+        policy = self.policy.at(attempt.target.provider, attempt.target.model)
+        longest_s = _longest_s(attempt, policy.limiter)
+        rank_s = put_back_s(attempt.call.request.priority, policy.dispatch)
+        stand = Stand(int(rank_s * _US), min(longest_s, attempt.call.remaining_s))
+        arrived = _now()
+        try:
+            while True:
+                attempt.call.check_deadline()
+                async with self._place(attempt, arrived) as place:
+                    asked = await self._ask(attempt, stand)
+                    if isinstance(asked, Admission):
+                        stand.leave(has_passed=True)
+                        with _heard(place, attempt, arrived):
+                            yield asked
+                        return
+                await self._wait(attempt, stand, asked, longest_s)
+        finally:
+            stand.leave(has_passed=False)
+
+    async def _ask(self, attempt: Try, stand: Stand) -> Admission | RateLimited:
+        try:
+            return await self.admissions.enter(attempt, stand)
+        except RateLimited as error:
+            return error
+
+    async def _wait(
+        self, attempt: Try, stand: Stand, refusal: RateLimited, longest_s: float
+    ) -> None:
+        """Until it is its turn to ask again; raises the refusal where that would take too long."""
+        left_s = min(longest_s - attempt.limiter_wait_s, attempt.call.remaining_s)
+        wait_s, bill = refusal.retry_after_s, stand.bill
+        if bill is None or wait_s is None or wait_s > left_s:
+            raise refusal
+        waiter, refusal.retry_after_s = self.admissions.limiter.stand_in_line(bill, stand, wait_s)
+        if refusal.retry_after_s > left_s:
+            raise refusal
+        began = _now()
+        try:
+            await waiter.turn(left_s)
+        except TimeoutError:
+            raise refusal from None
+        finally:
+            attempt.limiter_wait_s += _now() - began
+            stand.would_wait_s = longest_s - attempt.limiter_wait_s
+
+    @asynccontextmanager
+    async def _place(self, attempt: Try, arrived: float) -> AsyncIterator[Place]:
+        call = attempt.call
+        place = self.dispatcher.place(
+            attempt.target.provider,
+            call.request.priority,
+            arrived=arrived,
+            within_s=call.remaining_s,
+        )
+        try:
+            entered = await place.__aenter__()
+        except TimeoutError as error:
+            raise DeadlinePassed("The call's time ended while it waited for its turn.") from error
+        try:
+            yield entered
+        finally:
+            await place.__aexit__(None, None, None)
+
+
+def _longest_s(attempt: Try, policy: LimiterPolicy) -> float:
+    return policy.max_wait_last_s if attempt.is_last else policy.max_wait_s
+
+
+@contextmanager
+def _heard(place: Place, attempt: Try, arrived: float) -> Iterator[None]:
+    """The provider's lane hears how the call was borne."""
+    place.started()
+    began = _now()
+    try:
+        yield
+    except _OVERLOADS:
+        place.refused()
+        raise
+    place.answered(_latency_s(attempt, began - arrived, _now() - began))
+
+
+def _latency_s(attempt: Try, waited_s: float, whole_s: float) -> float:
+    """From sending to the first token: what follows depends on the answer's length."""
+    if attempt.first_token_s is None:
+        return whole_s
+    return max(0.0, attempt.first_token_s - waited_s)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

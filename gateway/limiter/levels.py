@@ -1,0 +1,30 @@
+"""What limiter/lua/peek.lua replies, as levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.limiter.quota import Level, LimitLevel, LimitSource, Quota
+
+_US = 1_000_000
+_PER_WINDOW = 6
+
+
+def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
+    blocked_us, rest = reply[0], reply[1:]
+    levels = []
+    for at, limit in enumerate(quota.limits):
+        held, source, age_us, used, wait_us, free_us = rest[_PER_WINDOW * at :][:_PER_WINDOW]
+        levels.append(
+            LimitLevel(
+                limit=limit,
+                left=max(0, held - used),
+                resets_in_s=free_us / _US,
+                wait_s=None if wait_us < 0 else wait_us / _US,
+                held_amount=None if held == limit.amount else held,
+                source=LimitSource(source.decode()),
+                learned_s_ago=None if age_us < 0 else age_us / _US,
+            )
+        )
+    return Level(tuple(levels), blocked_for_s=blocked_us / _US)
