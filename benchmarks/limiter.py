@@ -131,7 +131,7 @@ async def _part(
             early = await _seen(admin, url)
             failed = sum(await asyncio.gather(*running))
             late = await _seen(admin, url)
-    return Part(late["admitted"], late["refused"], _used(early, late), failed)
+    return Part(int(late["admitted"]), int(late["refused"]), _used(early, late), failed)
 
 
 async def _seen(admin: httpx.AsyncClient, url: str) -> dict[str, float]:
