@@ -50,13 +50,13 @@ def var_dir(env: FileAwareEnv) -> Path:
     return Path(env.str("VAR_DIR", "") or BASE_DIR / "var").expanduser().resolve()
 
 
-_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+# Whoever listens everywhere is called here from this machine. "::" takes no IPv4.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def local_name(host: str) -> str:
     """How an address of this machine's own names a HOST; an IPv6 address stands in brackets."""
-    if host in _EVERYWHERE:
-        return "127.0.0.1"
+    host = _EVERYWHERE.get(host, host)
     return f"[{host}]" if ":" in host else host
 
 

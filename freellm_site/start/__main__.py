@@ -32,6 +32,12 @@ def main() -> int:
     except (CannotStart, ImproperlyConfigured) as error:
         sys.stderr.write(f"freellm: {error}\n")
         return 1
+    except OSError as error:  # one of our own files, perhaps left by another user
+        sys.stderr.write(
+            f"freellm: {error.filename or 'A file'} cannot be used ({error.strerror}). "
+            "Check who owns it and the free space.\n"
+        )
+        return 1
     except KeyboardInterrupt:
         sys.stdout.write("Stopped.\n")
         return 0

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import socket
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,9 @@ from typing import IO
 from cryptography.fernet import Fernet
 
 from freellm_site.lib.environment import redis_socket
+
+# The database, the collected static files and the logs of a first start need half of it.
+NEEDED_MB = 64
 
 
 class CannotStart(Exception):
@@ -34,6 +38,12 @@ def make_var(var: Path) -> None:
             f"Cannot write to {var} ({error.strerror}). Make it writable for this user, "
             "or choose another place: VAR_DIR=/path make run"
         ) from error
+    free_mb = shutil.disk_usage(var).free // 1024**2
+    if free_mb < NEEDED_MB:
+        raise CannotStart(
+            f"Only {free_mb} MB are free at {var}, and FreeLLM needs {NEEDED_MB}. Make room, "
+            "or choose another place: VAR_DIR=/path make run"
+        )
 
 
 def write_secrets(var: Path) -> None:

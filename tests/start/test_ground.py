@@ -33,6 +33,15 @@ def test_an_unwritable_var_says_how_to_choose_another() -> None:
         ground.make_var(Path("/dev/null/var"))
 
 
+def test_a_full_disk_is_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much is free, and how much is needed: here more than any disk has."""
+    monkeypatch.setattr(ground, "NEEDED_MB", 10**12)
+    with pytest.raises(CannotStart, match=rf"Only \d+ MB are free at {tmp_path}/var.*VAR_DIR="):
+        ground.make_var(tmp_path / "var")
+
+
 def test_a_second_instance_is_refused(tmp_path: Path) -> None:
     """One instance per folder; the message names the process that holds it."""
     with ground.take_lock(tmp_path), pytest.raises(CannotStart, match="already running"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,14 @@ from tests.product import Product
 
 pytestmark = pytest.mark.xdist_group("product")
 
+# What tells each program's process from the others.
+PROGRAMS = {
+    "redis": "unixsocket",
+    "web": "uvicorn",
+    "worker": " worker",
+    "beat": " beat",
+    "simulator": "gateway.simulator",
+}
 MEGABYTE = 1024 * 1024
 
 
@@ -52,6 +61,23 @@ def _eventually(holds: Callable[[], bool], limit_s: float = 20) -> bool:
     return True
 
 
+def _running(product: Product, part: str) -> bool:
+    return any(part in " ".join(c.cmdline()) for c in _children(product))
+
+
+def _ready(product: Product) -> bool:
+    try:
+        with urllib.request.urlopen(f"{product.url}/readyz", timeout=2) as answer:
+            return bool(json.load(answer)["status"] == "ok")
+    except OSError:
+        return False
+
+
+def _signed_in(product: Product, path: str) -> urllib.request.Request:
+    cookies = "; ".join(f"{c['name']}={c['value']}" for c in product.state["cookies"])
+    return urllib.request.Request(product.url + path, headers={"Cookie": cookies})
+
+
 def _healthy(product: Product) -> bool:
     try:
         with urllib.request.urlopen(f"{product.url}/healthz", timeout=2) as answer:
@@ -65,17 +91,34 @@ def test_it_starts_restarts_a_child_and_leaves_nothing_behind(product: Product) 
     product.start()
     assert _healthy(product)
     assert (product.var.stat().st_mode & 0o777) == 0o700
-    assert sum(child.memory_full_info().pss for child in _children(product)) < 500 * MEGABYTE
+    assert sum(child.memory_info().rss for child in _children(product)) < 500 * MEGABYTE
 
-    _child(product, "uvicorn").kill()
-    product.wait_for_line("web ended; starting it again")
-    assert _eventually(lambda: _healthy(product))
+    for name, part in PROGRAMS.items():
+        _child(product, part).kill()
+        product.wait_for_line(f"{name} ended; starting it again")
+    assert _eventually(lambda: _ready(product))
+    assert _eventually(lambda: all(_running(product, part) for part in PROGRAMS.values()))
 
-    children = _children(product)
-    began = time.monotonic()
-    assert product.stop() == 0
-    assert time.monotonic() - began < 5
+    with urllib.request.urlopen(_signed_in(product, "/monitoring/live/"), timeout=20) as stream:
+        assert stream.readline()
+        children = _children(product)
+        began = time.monotonic()
+        assert product.stop() == 0
+        assert time.monotonic() - began < 5
     assert _alive(children) == []
+    assert [name for name in PROGRAMS if "Traceback" in product.log(name)] == []
+
+
+def test_term_during_the_preparation_ends_it(product: Product) -> None:
+    """Before the supervisor listens there is somebody else to stop as well."""
+    process = product.spawn()
+    assert _eventually(lambda: bool(_children(product)))
+    children = _children(product)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    assert product.wait_for_line("Stopped.")
+    assert "Traceback" not in "".join(product.output)
+    assert _eventually(lambda: _alive(children) == [])
 
 
 def test_control_c_ends_it_as_well(product: Product) -> None:
@@ -83,7 +126,9 @@ def test_control_c_ends_it_as_well(product: Product) -> None:
     process = product.spawn()
     product.wait_for_line("Ctrl-C stops it")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=8) == 0
+    product.wait_for_line("Stopping")
+    process.send_signal(signal.SIGINT)  # impatience changes nothing
+    assert process.wait(timeout=15) == 0
 
 
 def test_a_second_instance_on_the_same_folder_is_refused(product: Product) -> None:

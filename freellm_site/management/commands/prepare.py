@@ -14,6 +14,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
+from django.db.migrations.exceptions import MigrationSchemaMissing
 
 from catalog.sync import sync_catalog
 from freellm_site.accounts.services import first_sign_in_link
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         """Raises CommandError, in one sentence, where the surroundings do not allow it."""
         try:
             link = prepare()
-        except OperationalError as error:
+        except (OperationalError, MigrationSchemaMissing) as error:
             raise CommandError(
                 f"The database refuses to work ({_in_line(error)}). Check DATABASE_URL, "
                 "the free space and the rights of its file, and whether its server runs."
