@@ -6,6 +6,7 @@ A page for people, a toast for htmx (nothing typed is replaced), JSON for progra
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
@@ -90,8 +92,34 @@ def _signed_in_already(request: HttpRequest) -> Refusal:
     )
 
 
+def database_busy(request: HttpRequest) -> HttpResponse:
+    """Another writer held SQLite's one lock for longer than anybody may wait."""
+    refusal = Refusal(
+        503,
+        "Busy just now",
+        "The database was held by another task, so nothing was changed.",
+        "Go back: what you typed is still in the form. Try again in a moment.",
+    )
+    response: HttpResponse
+    if getattr(request, "htmx", False):
+        response = _toast(refusal)
+    elif _wants_json(request):
+        response = _json(refusal)
+    else:
+        response = HttpResponse(render_to_string("503.html", {"refusal": refusal}), status=503)
+    response["Retry-After"] = "5"
+    return response
+
+
+def is_database_busy(error: BaseException | None) -> bool:
+    """SQLite says only in words which of its errors passes by itself."""
+    return isinstance(error, OperationalError) and "locked" in str(error)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Uses no database, no context processor: either may be what failed."""
+    if is_database_busy(sys.exception()):  # outside the view: in keeping its session, for one
+        return database_busy(request)
     if _wants_json(request):
         return _json(Refusal(500, "Server error", "The server failed. Its log says why."))
     try:

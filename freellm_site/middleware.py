@@ -1,7 +1,8 @@
-"""Bad input that Django itself does not answer well."""
+"""What Django itself does not answer well: bad input, and a database that is busy."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
@@ -10,13 +11,21 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from freellm_site.error_pages import bad_request, method_not_allowed
+from freellm_site.error_pages import (
+    bad_request,
+    database_busy,
+    is_database_busy,
+    method_not_allowed,
+)
 
 _METHOD_NOT_ALLOWED = 405
 
+logger = logging.getLogger(__name__)
+
 
 class BadInputMiddleware:
-    """Answer in words: a 400 for NUL bytes and broken UTF-8 in the address, a 405 that is empty.
+    """Answer in words: a 400 for NUL bytes and broken UTF-8 in the address, a 405 that is empty, a
+    503 for a database that is busy.
 
     Databases refuse NUL bytes with an error of their own (PostgreSQL) or cut the text there;
     forms catch them field by field, addresses have nobody else.
@@ -33,6 +42,13 @@ class BadInputMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """A write that waited in vain for SQLite's lock is a 503: trying again helps."""
+        if not is_database_busy(error):
+            return None
+        logger.warning("%s %s: the database was busy", request.method, request.path)
+        return database_busy(request)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
