@@ -8,7 +8,7 @@ One deadline covers all of it, one event tells of it, and leaving early undoes i
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from gateway.admission import Admissions
@@ -24,6 +24,7 @@ from gateway.dispatch import Dispatcher, LaneView
 from gateway.entrance import Entrance
 from gateway.errors import GatewayError, NotCached
 from gateway.events import CallEvent, EventSink, NullEventSink, RedisEventSink
+from gateway.gather import AT_ONCE, Ended, Progress, gather
 from gateway.limiter.quota import Level
 from gateway.policy import PolicySource
 from gateway.policy.live import LivePolicy
@@ -119,6 +120,22 @@ class Gateway:
         async with aclosing(self._recorded(call, self._answered(call, targets))) as items:
             async for item in items:
                 yield item
+
+    async def gather(
+        self,
+        requests: Sequence[ChatRequest],
+        targets: Sequence[Target],
+        *,
+        at_once: int = AT_ONCE,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> list[Ended]:
+        """`complete` for each request: its answer or its error, in the order of `requests`."""
+        return await gather(
+            lambda request: self.complete(request, targets),
+            requests,
+            at_once=at_once,
+            on_progress=on_progress,
+        )
 
     async def probe(self, target: Target, *, deadline_s: float = 30.0) -> Completion:
         """A tiny real call to see whether a key works; only the limiter may hold it back.
