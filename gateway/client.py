@@ -1,7 +1,7 @@
 """The whole way of a call, readable top to bottom.
 
-    complete / stream -> recorded -> cache -> (single flight) -> for each target:
-        queue -> breakers -> limiter -> provider            attempts.py
+    complete / stream -> recorded -> cache, single flight   cache/completions.py
+        -> for each target: queue -> breakers -> limiter -> provider   attempts.py
 
 One deadline covers all of it, one event tells of it, and leaving early undoes it.
 """
@@ -10,27 +10,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
 
 from gateway.admission import Admissions
 from gateway.attempts import Attempting, Attempts
 from gateway.background import Background
-from gateway.cache.completions import CompletionCache, replayed
-from gateway.cache.flight import Flights
+from gateway.cache.cache import Cache
+from gateway.cache.completions import CompletionCache
 from gateway.cache.tiers import Tiers
 from gateway.call import Call
 from gateway.clock import Clock, SystemClock
-from gateway.dialects.refusals import classify
 from gateway.dispatch import Dispatcher, LaneView
 from gateway.entrance import Entrance
-from gateway.errors import GatewayError, NotCached
+from gateway.errors import GatewayError
 from gateway.events import CallEvent, EventSink, NullEventSink, RedisEventSink
 from gateway.gather import AT_ONCE, Ended, Progress, gather
 from gateway.limiter.quota import Level
+from gateway.lists import Lists
 from gateway.policy import PolicySource
 from gateway.policy.live import LivePolicy
 from gateway.resilience.breaker import BreakerView
 from gateway.store import Store
-from gateway.transport import OutgoingRequest, Transport
+from gateway.transport import Transport
 from gateway.types import (
     CacheMode,
     ChatRequest,
@@ -40,8 +41,6 @@ from gateway.types import (
     StreamItem,
     Target,
 )
-
-_OK = range(200, 300)
 
 
 class Gateway:
@@ -55,15 +54,17 @@ class Gateway:
         policy: PolicySource,
         sink: EventSink,
         clock: Clock,
+        cache_folder: Path | None = None,
     ) -> None:
-        self._transport = transport
         self._store = store
         self._policy = policy
         self._sink = sink
         self._clock = clock
         self._background = Background()
-        self._tiers = Tiers(store, policy, clock)
-        self._cache = CompletionCache(self._tiers, Flights(store, policy))
+        self._tiers = Tiers(store, policy, clock, cache_folder)
+        self._completions = CompletionCache(self._tiers, store, policy, clock)
+        self.cache = Cache(self._tiers, store, policy, clock)  # for any other kind of data
+        self._lists = Lists(transport, policy, self.cache)
         self._admissions = Admissions(store, policy, clock)
         self._dispatcher = Dispatcher(policy)
         self._attempts = Attempts(
@@ -82,11 +83,13 @@ class Gateway:
         policy: PolicySource | None = None,
         sink: EventSink | None = None,
         clock: Clock | None = None,
+        cache_folder: Path | None = None,
     ) -> AsyncIterator[Gateway]:
         """Own connections and Redis pool until the block is left.
 
         Without a `sink` events go to the Redis stream, without a `policy` it is the one published
-        there; without a URL there is no Redis, and the engine is degraded by choice.
+        there; without a URL there is no Redis, and the engine is degraded by choice. Without a
+        `cache_folder`, which the processes of a machine share, nothing is kept on disk.
         """
         async with Transport() as transport, Store(redis_url) as store, AsyncExitStack() as stack:
             if policy is None:
@@ -97,11 +100,13 @@ class Gateway:
                 policy=policy,
                 sink=sink or (RedisEventSink(store) if redis_url else NullEventSink()),
                 clock=clock or SystemClock(),
+                cache_folder=cache_folder,
             )
             try:
                 yield gateway
             finally:
                 await gateway.drain()
+                await gateway.close()
 
     async def complete(self, request: ChatRequest, targets: Sequence[Target]) -> Completion:
         """The answer of the first target that gives one; raises GatewayError."""
@@ -163,19 +168,17 @@ class Gateway:
         within_s: float = 30.0,
         allows_private_address: bool = True,
     ) -> bytes:
-        """Fetch a list; raises ProviderError on anything but 2xx, NotConfigured on a bad URL."""
-        outgoing = OutgoingRequest(url=url, headers=headers or {}, method="GET")
-        async with self._transport.exchange(
-            outgoing,
-            self._policy.current().timeouts,
-            head_within_s=within_s,
-            allows_private=allows_private_address,
+        """Fetch a list; raises ProviderError on anything but 2xx, NotConfigured on a bad URL.
+
+        One that was fetched before is asked for only if it has changed, where its host can tell.
+        """
+        return await self._lists.get(
+            url,
+            headers or {},
             max_bytes=max_bytes,
-        ) as incoming:
-            body = await incoming.read_all(within_s, "the whole answer")
-            if incoming.status in _OK:
-                return body
-            raise classify(incoming.status, incoming.headers, body)
+            within_s=within_s,
+            allows_private_address=allows_private_address,
+        )
 
     @property
     def is_degraded(self) -> bool:
@@ -206,8 +209,8 @@ class Gateway:
         return await self._admissions.key_rests.resting(targets)
 
     async def cache_counters(self, day: str) -> dict[str, int]:
-        """Hits and misses per tier on a day (YYYY-MM-DD, UTC): {"memory:hits": 3, ...}."""
-        return await self._tiers.counters(day)
+        """Of a day (YYYY-MM-DD, UTC), as {"completion:memory:hits": 3, ...}."""
+        return await self.cache.counters(day)
 
     async def tell(self, event: CallEvent) -> None:
         """Tell of a call that whoever carried it out can no longer tell of."""
@@ -217,8 +220,12 @@ class Gateway:
         """Wait until everything that is told after an answer (events, real usage) is told."""
         await self._admissions.drain()
         await self._background.drain()
-        await self._tiers.count_up()
+        await self.cache.drain()
+        await self._tiers.drain()
         await self._store.drain()
+
+    async def close(self) -> None:
+        await self._tiers.close()
 
     async def _recorded(self, call: Call, answering: Attempting) -> Attempting:
         """Whatever happens to the call, one event tells of it."""
@@ -240,22 +247,9 @@ class Gateway:
             self._background.later(self._sink.emit(event))
             self._background.later(self._tiers.count_up())
 
-    async def _answered(self, call: Call, targets: Sequence[Target]) -> Attempting:
+    def _answered(self, call: Call, targets: Sequence[Target]) -> Attempting:
         """From the cache, from an equal call under way, or from a target."""
-        kept = await self._cache.find(call, targets)
-        if kept is None and call.request.cache is CacheMode.ONLY:
-            raise NotCached("No answer to this request is kept.")
-        if kept is None and self._cache.shares(call):
-            kept = await self._cache.share(call, targets, lambda: _last(self._fresh(call, targets)))
-        if kept is not None:
-            for item in replayed(kept):
-                yield item
-            return
-        async with aclosing(self._fresh(call, targets)) as items:
-            async for item in items:
-                if isinstance(item, Completion):
-                    self._cache.keep(call, targets, item)
-                yield item
+        return self._completions.answered(call, targets, lambda: self._fresh(call, targets))
 
     def _fresh(self, call: Call, targets: Sequence[Target]) -> Attempting:
         return self._attempts.run(call, targets, self._policy.current())

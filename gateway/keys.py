@@ -23,6 +23,10 @@ WINDOW_TTL_FACTOR = 2
 BREAKER_TTL_S = 86_400
 CACHE_COUNTERS_TTL_S = 400 * 86_400
 
+# What was made void in the cache, for longer than anything is kept.
+CACHE_VOIDS = f"{PREFIX}:cache:voids"
+CACHE_VOIDS_TTL_S = 62 * 86_400
+
 
 def quota_pool(provider: str, key_id: str, pool: str) -> str:
     """What the keys of one (provider, key, pool) have in common."""
@@ -52,8 +56,8 @@ def key_rest(provider: str, key_id: str, digest: str, model: str | None = None) 
     return rest if model is None else f"{rest}:{_part(model)}"
 
 
-def cached_completion(digest: str) -> str:
-    return f"{PREFIX}:cache:completion:{digest}"
+def cached(kind: str, digest: str) -> str:
+    return f"{PREFIX}:cache:{kind}:{digest}"
 
 
 def flight(digest: str) -> str:
@@ -61,7 +65,7 @@ def flight(digest: str) -> str:
 
 
 def cache_counters(day: str) -> str:
-    """Hits and misses per tier on one day of UTC (YYYY-MM-DD), a hash."""
+    """Hits, misses and more per kind and tier on one day of UTC (YYYY-MM-DD), a hash."""
     return f"{PREFIX}:cache:counters:{day}"
 
 

@@ -7,9 +7,12 @@ hold for every request.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
+from urllib.parse import quote
 
-from gateway.cache.plain import digest, from_json, to_json
+from gateway.cache.kinds import COMPLETION
+from gateway.cache.plain import digest
 from gateway.types import CacheMode, ChatRequest, Completion, Target
 
 _VERSION = 2
@@ -34,19 +37,23 @@ def may_keep(request: ChatRequest) -> bool:
     return request.cache is CacheMode.REFRESH
 
 
+def answer_keys(
+    request: ChatRequest, targets: Sequence[Target], *, is_shared: bool = False
+) -> list[str]:
+    """For each target the digest of everything that makes its answer; not of the key used.
+
+    The owner is part of it, unless kept answers are shared between owners.
+    """
+    asked = digest([getattr(request, name) for name in _ASKED])
+    owner = None if is_shared else request.owner
+    return [
+        digest([_VERSION, owner, one.provider, one.base_url, one.dialect, one.model, asked])
+        for one in targets
+    ]
+
+
 def answer_key(request: ChatRequest, target: Target) -> str:
-    """Digest of everything that makes the answer, its owner included; not of the key used."""
-    return digest(
-        {
-            "version": _VERSION,
-            "owner": request.owner,
-            "provider": target.provider,
-            "base_url": target.base_url,
-            "dialect": target.dialect,
-            "model": target.model,
-            "asked": {name: getattr(request, name) for name in _ASKED},
-        }
-    )
+    return answer_keys(request, [target])[0]
 
 
 def flight_key(answer_keys: list[str]) -> str:
@@ -54,17 +61,26 @@ def flight_key(answer_keys: list[str]) -> str:
     return digest(answer_keys)
 
 
+def tags(request: ChatRequest, target: Target) -> tuple[str, ...]:
+    """By which an answer can be made void together with others."""
+    return (
+        f"owner:{quote(request.owner)}",
+        f"provider:{quote(target.provider)}",
+        f"offer:{quote(target.provider)}/{quote(target.model)}",
+    )
+
+
 def encode(completion: Completion) -> bytes:
     """The answer, without what belongs to the call it was given to."""
     bare = replace(
         completion, call_id="", attempts=(), cached="", first_token_s=None, duration_s=0.0
     )
-    return to_json(bare)
+    return COMPLETION.encode(bare)
 
 
 def decode(kept: bytes, call_id: str, tier: str) -> Completion | None:
     """None where the bytes are not what `encode` writes: then it is as if nothing were kept."""
     try:
-        return replace(from_json(Completion, kept), call_id=call_id, cached=tier)
+        return replace(COMPLETION.decode(kept), call_id=call_id, cached=tier)
     except ValueError:
         return None

@@ -1,17 +1,31 @@
-"""The completion cache in front of the providers: look, share a flight, keep."""
+"""The completion cache in front of the providers: look, share a flight, keep, replay."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
+from typing import Any
 
-from gateway.cache.answers import answer_key, decode, encode, flight_key, may_keep, may_read
-from gateway.cache.flight import Flights
+from gateway.cache.answers import (
+    answer_keys,
+    decode,
+    encode,
+    flight_key,
+    may_keep,
+    may_read,
+    tags,
+)
+from gateway.cache.entries import Entry
+from gateway.cache.flight import Flights, Look, Turn
+from gateway.cache.kinds import COMPLETION
 from gateway.cache.tiers import Found, Tiers
 from gateway.call import Call
-from gateway.errors import DeadlinePassed, GatewayError, NotSent
+from gateway.clock import Clock
+from gateway.errors import DeadlinePassed, GatewayError, InvalidRequest, NotCached, NotSent
+from gateway.policy import PolicySource
+from gateway.store import Store
 from gateway.types import (
     CacheMode,
     Chunk,
@@ -25,87 +39,159 @@ from gateway.types import (
 
 _REPLAY_CHARS = 80  # about a line: a kept answer appears at once, and still as a stream
 
-_T = TypeVar("_T")
-Origin = Callable[[], Awaitable[Completion]]
+Items = AsyncGenerator[StreamItem, None]
 
 
 class CompletionCache:
     """An answer of any of the call's targets will do; the first target's is preferred."""
 
-    def __init__(self, tiers: Tiers, flights: Flights[Completion | GatewayError]) -> None:
+    def __init__(self, tiers: Tiers, store: Store, policy: PolicySource, clock: Clock) -> None:
         self._tiers = tiers
-        self._flights = flights
+        self._policy = policy
+        self._clock = clock
+        self._flights: Flights[Completion] = Flights(store, policy)
 
-    async def find(self, call: Call, targets: Sequence[Target]) -> Completion | None:
-        """What is kept for this call, if it may be read; costs nothing where it may not."""
-        if not may_read(call.request) or not targets:
-            return None
-        names = _names(call, targets)
-        if self.shares(call):  # Redis is asked together with the flight's lock
-            return _completion(call, self._tiers.find_in_memory(names))
-        return _completion(call, await self._tiers.find(names))
+    async def answered(
+        self, call: Call, targets: Sequence[Target], fresh: Callable[[], Items]
+    ) -> Items:
+        """From what is kept, from an equal call under way, or `fresh` from a target."""
+        asked = _Asked(call, targets, self._names(call, targets))
+        kept, stale = await self._kept(asked)
+        if kept is None and call.request.cache is CacheMode.ONLY:
+            raise NotCached("No answer to this request is kept.")
+        try:
+            async with aclosing(self._of(asked, kept, fresh)) as items:
+                async for item in items:
+                    yield item
+        except GatewayError as error:
+            if stale is None or call.has_begun or isinstance(error, InvalidRequest):
+                raise
+            self._tiers.counts.add(COMPLETION.name, stale.cached, "stale")
+            for item in replayed(stale):
+                yield item
 
-    def keep(self, call: Call, targets: Sequence[Target], completion: Completion) -> None:
-        """Keep what a provider answered, under the target that answered."""
-        if completion.cached or not may_keep(call.request):
-            return
-        for target in targets:
-            if (target.provider, target.model) == (completion.provider, completion.model):
-                self._tiers.keep(answer_key(call.request, target), encode(completion))
-                return
+    async def _of(
+        self, asked: _Asked, kept: Completion | None, fresh: Callable[[], Items]
+    ) -> Items:
+        if kept is None and asked.names and self._shares(asked.call):
+            items = self._together(asked, fresh)
+        elif kept is None:
+            items = self._keeping(asked, fresh)
+        else:
+            items = _replay(kept)
+        async with aclosing(items):
+            async for item in items:
+                yield item
 
-    def shares(self, call: Call) -> bool:
-        """Whether equal calls may wait for one another's answer."""
-        return (
-            not call.is_streamed and call.request.cache is CacheMode.USE and may_read(call.request)
-        )
+    async def _kept(self, asked: _Asked) -> tuple[Completion | None, Completion | None]:
+        """What may be given, and what may be given only if nothing else can be had."""
+        if not asked.names or not may_read(asked.call.request):
+            return None, None
+        found = await self._tiers.near(COMPLETION, asked.names)
+        if found is None and not self._shares(asked.call):  # else Redis is asked with the lock
+            found = await self._tiers.far(COMPLETION, asked.names)
+        completion = self._read(asked, found)
+        if found is None or completion is None:
+            return None, None
+        lifetime = self._policy.current().lifetimes.of(COMPLETION.name)
+        return (completion, None) if found.age_s <= lifetime.fresh_s else (None, completion)
 
-    async def share(self, call: Call, targets: Sequence[Target], origin: Origin) -> Completion:
-        """Of equal calls at the same time one asks the origin, the others wait for its answer.
+    async def _together(self, asked: _Asked, fresh: Callable[[], Items]) -> Items:
+        """Of equal calls at the same time one goes; the others wait for its whole answer.
 
         A failure is shared within the process too: the others would only repeat it. But one
-        that ran out of its own time, or was cancelled, says nothing about the others.
+        that ran out of its own time, was cancelled or cut short says nothing about the others.
         """
-        name = flight_key(_names(call, targets))
-        while (flight := self._flights.under_way(name)) is not None:
-            landed = await _within(asyncio.shield(flight), call)
-            if isinstance(landed, GatewayError):
-                raise landed
-            if landed is not None:
-                return _as_kept(landed, call, "memory")
-        async with self._flights.lead(name) as landing:
+        call = asked.call
+        async with AsyncExitStack() as stack:
+            turn = await self._turn(asked, stack)
+            if turn.result is not None:
+                if turn.is_shared:
+                    self._tiers.counts.add(COMPLETION.name, "flight", "coalesced")
+                for item in replayed(_as_kept(turn.result, call, turn.result.cached or "memory")):
+                    yield item
+                return
             try:
-                completion = await self._lead(call, targets, origin, name)
+                async with aclosing(self._keeping(asked, fresh)) as items:
+                    async for item in items:
+                        if isinstance(item, Completion):
+                            turn.bring(item)
+                        yield item
             except NotSent:
                 raise
             except GatewayError as error:
-                landing.bring(error)
+                if not call.has_begun:
+                    turn.bring(error)
                 raise
-            landing.bring(completion)
-            return completion
 
-    async def _lead(
-        self, call: Call, targets: Sequence[Target], origin: Origin, name: str
-    ) -> Completion:
-        names = _names(call, targets)
-        while True:
-            async with self._flights.lock(name, self._tiers.look(names)) as (is_ours, found):
-                # Another may have brought it between our look into memory and our lock.
-                if found and (kept := _completion(call, self._tiers.found(names, found))):
-                    return kept
-                if is_ours:
-                    completion = await origin()
-                    self.keep(call, targets, completion)
-                    return completion
-            await _within(self._flights.landed(name), call)
+    async def _turn(self, asked: _Asked, stack: AsyncExitStack) -> Turn[Completion]:
+        async def read(replies: Sequence[Any]) -> Completion | None:
+            found = await self._tiers.found(COMPLETION, asked.names, replies)
+            lifetime = self._policy.current().lifetimes.of(COMPLETION.name)
+            is_fresh = found is not None and found.age_s <= lifetime.fresh_s
+            return self._read(asked, found) if is_fresh else None
+
+        look = Look(self._tiers.look(COMPLETION, asked.names), read)
+        try:
+            async with asyncio.timeout(asked.call.remaining_s):
+                turn = self._flights.turn(flight_key(asked.names), look)
+                return await stack.enter_async_context(turn)
+        except TimeoutError as error:
+            raise DeadlinePassed(
+                "The call's time ended while an equal call was answered."
+            ) from error
+
+    async def _keeping(self, asked: _Asked, fresh: Callable[[], Items]) -> Items:
+        """Fresh from a target, and kept before it is told, if it may be."""
+        stamp = self._tiers.begin()
+        async with aclosing(fresh()) as items:
+            async for item in items:
+                if isinstance(item, Completion) and may_keep(asked.call.request):
+                    self._keep(asked, item, stamp)
+                yield item
+
+    def _keep(self, asked: _Asked, completion: Completion, stamp: int) -> None:
+        """Under the target that answered."""
+        who = (completion.provider, completion.model)
+        for target, name in zip(asked.targets, asked.names, strict=True):
+            if (target.provider, target.model) == who:
+                entry = Entry(
+                    payload=encode(completion),
+                    made_at=self._clock.unix(),
+                    stamp=stamp,
+                    tags=tags(asked.call.request, target),
+                    version=COMPLETION.version,
+                )
+                self._tiers.keep(COMPLETION, name, entry, self._policy.at(*who))
+                return
+
+    def _names(self, call: Call, targets: Sequence[Target]) -> list[str]:
+        if not (may_read(call.request) or may_keep(call.request)):
+            return []  # nothing is worth its digest
+        is_shared = bool(self._policy.current().cache.shares_between_owners)
+        return answer_keys(call.request, targets, is_shared=is_shared)
+
+    @staticmethod
+    def _shares(call: Call) -> bool:
+        """Whether equal calls may wait for one another's answer."""
+        return call.request.cache is CacheMode.USE and may_read(call.request)
+
+    @staticmethod
+    def _read(asked: _Asked, found: Found | None) -> Completion | None:
+        if found is None:
+            return None
+        call = asked.call
+        completion = decode(found.entry.payload, call.request.call_id, found.tier)
+        return completion and _as_kept(completion, call, found.tier)
 
 
-def _completion(call: Call, found: Found | None) -> Completion | None:
-    if found is None:
-        return None
-    _, kept, tier = found
-    completion = decode(kept, call.request.call_id, tier)
-    return completion and _as_kept(completion, call, tier)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call, and for each of its targets under which name its answer is kept."""
+
+    call: Call
+    targets: Sequence[Target]
+    names: list[str]
 
 
 def replayed(completion: Completion) -> Iterator[StreamItem]:
@@ -120,10 +206,6 @@ def replayed(completion: Completion) -> Iterator[StreamItem]:
     yield completion
 
 
-def _names(call: Call, targets: Sequence[Target]) -> list[str]:
-    return [answer_key(call.request, target) for target in targets]
-
-
 def _as_kept(completion: Completion, call: Call, tier: str) -> Completion:
     return replace(
         completion,
@@ -135,9 +217,6 @@ def _as_kept(completion: Completion, call: Call, tier: str) -> Completion:
     )
 
 
-async def _within(waiting: Awaitable[_T], call: Call) -> _T:
-    try:
-        async with asyncio.timeout(call.remaining_s):
-            return await waiting
-    except TimeoutError as error:
-        raise DeadlinePassed("The call's time ended while an equal call was answered.") from error
+async def _replay(completion: Completion) -> Items:
+    for item in replayed(completion):
+        yield item

@@ -1,114 +1,196 @@
-"""Kept bytes: memory, then Redis, then not at all. Hits and misses are counted per tier."""
+"""Memory, then disk, then Redis: what is found further out moves into the nearer tiers.
+
+A tier gives nothing that is void, past all use, or of another version of its kind.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from cachetools import TTLCache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from gateway import keys
+from gateway.cache.counts import Counts
+from gateway.cache.disk import Disk, Write
+from gateway.cache.entries import Entry
+from gateway.cache.kinds import Kind
+from gateway.cache.memory import Memory, Name
+from gateway.cache.voids import Voids, kind_mark, name_mark, tag_mark
 from gateway.clock import Clock
-from gateway.policy import CachePolicy, PolicySource
+from gateway.policy import Lifetime, Policy, PolicySource
 from gateway.store import Command, Store, StoreAwayError
 
-_ENTRY_OVERHEAD_BYTES = 300  # key, links and objects around an entry, measured roughly
+MEMORY, DISK, REDIS = "memory", "disk", "redis"
 
 
-Found = tuple[int, bytes, str]  # index of the name, what is kept, in which tier
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The `index`th of the names asked for, and the tier that had it."""
+
+    index: int
+    entry: Entry
+    tier: str
+    age_s: float
 
 
 class Tiers:
-    def __init__(self, store: Store, policy: PolicySource, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, policy: PolicySource, clock: Clock, folder: Path | None
+    ) -> None:
         self._store = store
         self._policy = policy
         self._clock = clock
-        self._memory = _new_memory(policy.current().cache)
-        self._counts: dict[str, int] = {}
+        self._memory = Memory(policy.current().cache.memory_bytes)
+        self._disk = Disk(folder)
+        self._voids = Voids(store)
+        self.counts = Counts(store, clock)
 
-    async def find(self, names: Sequence[str]) -> Found | None:
-        """Index, bytes and tier of the first of `names` that is kept."""
-        in_memory = self.find_in_memory(names)
-        if in_memory is not None:
-            return in_memory
+    async def near(self, kind: Kind[Any], names: Sequence[str]) -> Found | None:
+        """From memory or disk: the first of `names` that is there."""
+        lifetime = self._policy.current().lifetimes.of(kind.name)
+        if await self._voids.look():
+            await self._disk.sweep(self._voids.is_void)
+        entries = [self._memory.find((kind.name, one)) for one in names]
+        if found := self._first(kind, names, entries, MEMORY, lifetime):
+            return found
+        if kind.is_secret or lifetime.disk_s <= 0:
+            return None
+        entries = await self._disk.find([(kind.name, one) for one in names])
+        found = self._first(kind, names, entries, DISK, lifetime)
+        if found is not None:
+            self._disk.note_use((kind.name, names[found.index]))
+            self._remember((kind.name, names[found.index]), found, lifetime)
+        return found
+
+    async def far(self, kind: Kind[Any], names: Sequence[str]) -> Found | None:
+        """From Redis."""
+        if kind.is_secret:
+            return None
         try:
-            replies = await self._store.ask(self.look(names))
+            reply, newest = await self._store.ask(*self.look(kind, names))
+            return await self.found(kind, names, (reply, newest))
         except StoreAwayError:
             return None
-        return self.found(names, replies[0])
 
-    def find_in_memory(self, names: Sequence[str]) -> Found | None:
-        for index, name in enumerate(names):
-            if (kept := self._memory.get(name)) is not None:
-                self._count("memory", is_hit=True)
-                return index, kept, "memory"
-        self._count("memory", is_hit=False)
-        return None
+    def look(self, kind: Kind[Any], names: Sequence[str]) -> tuple[Command, ...]:
+        """What to ask Redis, together with other things; the replies are for `found`."""
+        return ("MGET", *(keys.cached(kind.name, one) for one in names)), self._voids.question()
 
-    @staticmethod
-    def look(names: Sequence[str]) -> Command:
-        """What to ask Redis; its reply is for `found`."""
-        return ("MGET", *(keys.cached_completion(name) for name in names))
+    async def found(
+        self, kind: Kind[Any], names: Sequence[str], replies: Sequence[Any]
+    ) -> Found | None:
+        packed, newest = replies
+        if await self._voids.hear(newest):
+            await self._disk.sweep(self._voids.is_void)
+        lifetime = self._policy.current().lifetimes.of(kind.name)
+        entries = [Entry.unpack(one) if one is not None else None for one in packed]
+        found = self._first(kind, names, entries, REDIS, lifetime)
+        if found is not None:
+            name = (kind.name, names[found.index])
+            self._remember(name, found, lifetime)
+            self._put_on_disk(name, found.entry, lifetime)
+        return found
 
-    def found(self, names: Sequence[str], reply: Sequence[bytes | None]) -> Found | None:
-        first = next(((at, kept) for at, kept in enumerate(reply) if kept is not None), None)
-        self._count("redis", is_hit=first is not None)
-        if first is None:
-            return None
-        self._remember(names[first[0]], first[1])
-        return *first, "redis"
+    def begin(self) -> int:
+        """The stamp of what begins to be made now."""
+        return self._voids.stamp
 
-    def keep(self, name: str, kept: bytes) -> None:
-        """In memory at once, in Redis soon; while that is away, memory has it."""
-        policy = self._policy.current().cache
-        if len(kept) > policy.max_entry_bytes:
+    def keep(self, kind: Kind[Any], name: str, entry: Entry, policy: Policy) -> None:
+        """In memory at once, on disk and in Redis soon."""
+        lifetime = policy.lifetimes.of(kind.name)
+        if entry.is_negative:
+            lifetime = _of_negative(policy.cache.negative_ttl_s)
+        if entry.size > policy.cache.max_entry_bytes:
             return
-        self._remember(name, kept)
-        ttl_ms = int(policy.redis_ttl_s * 1000)
-        self._store.ask(("SET", keys.cached_completion(name), kept, "PX", ttl_ms))
+        whose = (kind.name, name)
+        self._remember(whose, Found(0, entry, "", 0.0), lifetime)
+        if kind.is_secret:
+            return
+        self._put_on_disk(whose, entry, lifetime)
+        for_ms = int(min(lifetime.redis_s, lifetime.last_s) * 1000)
+        if for_ms > 0:
+            packed = entry.pack()
+            self.counts.add(kind.name, REDIS, "bytes", len(packed))
+            self._store.ask(("SET", keys.cached(*whose), packed, "PX", for_ms))
+
+    async def make_void(
+        self, *, names: Iterable[Name] = (), kinds: Iterable[str] = (), tags: Iterable[str] = ()
+    ) -> None:
+        """Here at once, in every other process within a second."""
+        named = tuple(names)
+        marks = (*map(name_mark, named), *map(kind_mark, kinds), *map(tag_mark, tags))
+        if not marks:
+            return
+        for one in named:
+            self._memory.drop(one)
+        if named:
+            self._store.ask(("UNLINK", *(keys.cached(*one) for one in named)))
+        await self._voids.add(marks)
+        await self._disk.sweep(self._voids.is_void)
+
+    async def bytes_kept(self) -> dict[str, dict[str, int]]:
+        """By tier, then kind: of this process' memory and this machine's disk."""
+        return {MEMORY: self._memory.bytes_of_kinds(), DISK: await self._disk.bytes_of_kinds()}
+
+    async def drain(self) -> None:
+        """Wait for the disk, and tell what was counted."""
+        await self._disk.drain()
+        await self.count_up()
 
     async def count_up(self) -> None:
-        """Add what was counted since to the day's counters in Redis."""
-        counts, self._counts = self._counts, {}
-        if not counts:
-            return
-        day = datetime.fromtimestamp(self._clock.unix(), UTC).date().isoformat()
-        of_day = keys.cache_counters(day)
-        adds: list[Command] = [("HINCRBY", of_day, *one) for one in counts.items()]
-        try:
-            await self._store.ask(*adds, ("EXPIRE", of_day, keys.CACHE_COUNTERS_TTL_S))
-        except StoreAwayError:
-            for field, count in counts.items():
-                self._counts[field] = self._counts.get(field, 0) + count
+        for tier, evicted in (
+            (MEMORY, self._memory.take_evicted()),
+            (DISK, self._disk.take_evicted()),
+        ):
+            for kind, number in evicted.items():
+                self.counts.add(kind, tier, "evictions", number)
+        await self.counts.tell()
 
-    async def counters(self, day: str) -> dict[str, int]:
-        """Hits and misses per tier on a day (YYYY-MM-DD, UTC), as {"memory:hits": 3, ...}."""
-        try:
-            (flat,) = await self._store.ask(("HGETALL", keys.cache_counters(day)))
-        except StoreAwayError:
-            return {}
-        return {
-            str(field, "utf-8"): int(count)
-            for field, count in zip(flat[::2], flat[1::2], strict=True)
-        }
+    async def close(self) -> None:
+        await self._disk.close()
 
-    def _count(self, tier: str, *, is_hit: bool) -> None:
-        field = f"{tier}:{'hits' if is_hit else 'misses'}"
-        self._counts[field] = self._counts.get(field, 0) + 1
+    def _first(
+        self,
+        kind: Kind[Any],
+        names: Sequence[str],
+        entries: Sequence[Entry | None],
+        tier: str,
+        lifetime: Lifetime,
+    ) -> Found | None:
+        now = self._clock.unix()
+        for index, entry in enumerate(entries):
+            if entry is None or entry.version != kind.version:
+                continue
+            age_s = entry.age_s(now)
+            if age_s > self._lasts_s(entry, lifetime):
+                continue
+            if not self._voids.is_void((kind.name, names[index]), entry):
+                self.counts.add(kind.name, tier, "negative" if entry.is_negative else "hits")
+                return Found(index, entry, tier, age_s)
+        self.counts.add(kind.name, tier, "misses")
+        return None
 
-    def _remember(self, name: str, kept: bytes) -> None:
-        """The memory tier is made anew where its policy has changed."""
-        policy = self._policy.current().cache
-        if (policy.memory_bytes, policy.memory_ttl_s) != (self._memory.maxsize, self._memory.ttl):
-            self._memory = _new_memory(policy)
-        if _size(kept) <= self._memory.maxsize:
-            self._memory[name] = kept
+    def _lasts_s(self, entry: Entry, lifetime: Lifetime) -> float:
+        is_negative = entry.is_negative
+        return self._policy.current().cache.negative_ttl_s if is_negative else lifetime.last_s
+
+    def _remember(self, name: Name, found: Found, lifetime: Lifetime) -> None:
+        """The memory is made anew where its size has changed."""
+        max_bytes = self._policy.current().cache.memory_bytes
+        if max_bytes != self._memory.maxsize:
+            self._memory = Memory(max_bytes)
+        for_s = min(lifetime.memory_s, lifetime.last_s - found.age_s)
+        self._memory.keep(name, found.entry, for_s)
+        if not found.tier:
+            self.counts.add(name[0], MEMORY, "bytes", found.entry.size)
+
+    def _put_on_disk(self, name: Name, entry: Entry, lifetime: Lifetime) -> None:
+        for_s = min(lifetime.disk_s, lifetime.last_s - entry.age_s(self._clock.unix()))
+        if for_s > 0:
+            self._disk.keep(Write(name, entry, for_s), self._policy.current().cache.disk_bytes)
+            self.counts.add(name[0], DISK, "bytes", entry.size)
 
 
-def _new_memory(policy: CachePolicy) -> TTLCache[str, bytes]:
-    return TTLCache(policy.memory_bytes, policy.memory_ttl_s, time.monotonic, getsizeof=_size)
-
-
-def _size(kept: bytes) -> int:
-    return len(kept) + _ENTRY_OVERHEAD_BYTES
+def _of_negative(for_s: float) -> Lifetime:
+    return Lifetime(fresh_s=for_s, memory_s=for_s, disk_s=0.0, redis_s=for_s)

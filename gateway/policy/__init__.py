@@ -9,6 +9,7 @@ from gateway.policy.cache import CachePolicy
 from gateway.policy.dispatch import DispatchPolicy
 from gateway.policy.groups import TUNABLES, Policy, Tunable
 from gateway.policy.levels import Overrides, PolicySource, Scope, StaticPolicy
+from gateway.policy.lifetimes import Lifetime, LifetimePolicy
 from gateway.policy.limiter import LimiterPolicy
 from gateway.policy.retry import RetryPolicy
 from gateway.policy.timeouts import TimeoutPolicy
@@ -18,6 +19,8 @@ __all__ = [
     "BreakerPolicy",
     "CachePolicy",
     "DispatchPolicy",
+    "Lifetime",
+    "LifetimePolicy",
     "LimiterPolicy",
     "Overrides",
     "Policy",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from gateway.policy.breaker import BreakerPolicy
 from gateway.policy.cache import CachePolicy
 from gateway.policy.dispatch import DispatchPolicy
+from gateway.policy.lifetimes import LifetimePolicy
 from gateway.policy.limiter import LimiterPolicy
 from gateway.policy.retry import RetryPolicy
 from gateway.policy.timeouts import TimeoutPolicy
@@ -19,6 +20,7 @@ class Policy:
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     cache: CachePolicy = field(default_factory=CachePolicy)
+    lifetimes: LifetimePolicy = field(default_factory=LifetimePolicy)
     timeouts: TimeoutPolicy = field(default_factory=TimeoutPolicy)
     dispatch: DispatchPolicy = field(default_factory=DispatchPolicy)
 

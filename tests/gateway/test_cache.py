@@ -197,8 +197,8 @@ async def test_hits_are_counted(gateway: Gateway) -> None:
             await gateway.complete(ask(), [provider.target()])
     await gateway.drain()
     counters = await gateway.cache_counters(datetime.now(UTC).date().isoformat())
-    assert counters["memory:hits"] == 2
-    assert counters["redis:misses"] >= 1
+    assert counters["completion:memory:hits"] == 2
+    assert counters["completion:redis:misses"] >= 1
 
 
 async def test_memory_is_bounded_by_bytes(redis_url: str) -> None:

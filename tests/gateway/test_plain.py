@@ -71,7 +71,6 @@ def test_it_comes_back(tree: Tree) -> None:
         b'{"name": "x", "count": 1, "is_old": true, "colour": "green"}',
         b'{"name": "x", "count": 1, "is_old": true, "leaves": [{"word": "c"}]}',
         b'{"name": "x", "count": 1, "is_old": true, "leaves": {}}',
-        b"[" * 100_000,
     ],
 )
 def test_nonsense_is_refused(kept: bytes) -> None:
