@@ -6,10 +6,11 @@ import logging
 
 from asgiref.sync import async_to_sync
 from celery import shared_task
+from celery.signals import worker_ready
 
 from catalog.models import Refresh, RefreshState
 from catalog.refresh import refresh
-from catalog.services import claim, finish, prune_refreshes, queue_refresh
+from catalog.services import claim, fail_silent, finish, prune_refreshes, queue_refresh
 
 SOFT_LIMIT_S = 300
 
@@ -27,6 +28,20 @@ def refresh_all(refresh_id: int | None = None) -> None:
 def refresh_one(refresh_id: int) -> None:
     """Renew one provider's list."""
     run(refresh_id)
+
+
+@shared_task(soft_time_limit=SOFT_LIMIT_S)
+def settle() -> None:
+    """End refreshes whose worker was killed, so that no page shows them running for ever."""
+    count = fail_silent()
+    if count:
+        logger.warning("%s refreshes were set aside: their worker is gone", count)
+
+
+@worker_ready.connect
+def settle_at_start(**_: object) -> None:
+    """As a task, because the worker's own process must not hold a database connection."""
+    settle.delay()
 
 
 def run(refresh_id: int) -> None:

@@ -249,6 +249,11 @@ CELERY_BEAT_SCHEDULE = {
         # A refresh that waited longer than the interval is not worth running twice.
         "options": {"expires": CATALOG_REFRESH_INTERVAL_S},
     },
+    "settle what a killed worker left": {
+        "task": "catalog.tasks.settle",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "prune old calls": {
         "task": "monitoring.tasks.prune_calls",
         "schedule": 24 * 3600,
