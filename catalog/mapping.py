@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from catalog.naming import model_slug
 from catalog.sources.select import RULES
+from gateway.quirks import read_quirks
 from gateway.types import LIMIT_NAMES
 
 DATA = Path(__file__).parent / "data"
@@ -64,6 +65,7 @@ class ProviderFacts:
     quota_scope: str = "account"
     limits: dict[str, int] = field(default_factory=dict)
     ratelimit_headers: list[dict[str, str]] = field(default_factory=list)
+    quirks: list[dict[str, Any]] = field(default_factory=list)
     retry_hint: str = ""
     error_shape: str = ""
     free_rule: str = ""
@@ -142,6 +144,10 @@ def _provider(table: dict[str, Any]) -> ProviderFacts:
     _require(facts.quota_scope in QUOTA_SCOPES, where, "quota_scope")
     _require(facts.limits.keys() <= LIMIT_NAMES.keys(), where, "limits")
     _require(facts.list_select.keys() <= RULES, where, "list_select")
+    try:
+        read_quirks(facts.quirks, "")
+    except ValueError as error:
+        raise MappingError(f"Bundled mapping, {where}: {error}.") from error
     return facts
 
 

@@ -15,6 +15,7 @@ from catalog.keys import (
     usable_keys_of,
 )
 from catalog.models import KeyVerdict, Offer, Origin, Provider, SiteChoice, Tier
+from gateway.quirks import read_quirks
 from gateway.types import LIMIT_NAMES, Limit, LimitHeader, Target, parse_limits
 
 
@@ -125,6 +126,7 @@ def build_target(offer: Offer, key: UsableKey | None) -> Target:
         max_output_tokens=offer.max_output_tokens,
         limit_headers=tuple(LimitHeader(**header) for header in provider.ratelimit_headers),
         allows_private_address=may_be_private(provider),
+        quirks=read_quirks(provider.quirks, offer.external_id),
     )
 
 

@@ -63,6 +63,7 @@ class Provider(models.Model):
     )
     limits = models.JSONField(default=dict, blank=True)  # {"rpm": 30, ...}, see gateway.types
     ratelimit_headers = models.JSONField(default=list, blank=True)
+    quirks = models.JSONField(default=list, blank=True)  # tables, see gateway.quirks
     retry_hint = models.TextField(blank=True)
     error_shape = models.TextField(blank=True)
     key_steps = models.JSONField(default=list, blank=True)  # how to get a key, step by step

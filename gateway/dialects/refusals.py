@@ -210,7 +210,20 @@ def _refusal_of(payload: Mapping[str, Any], now: float | None) -> Refusal:
         return _refusal(inner, payload, payload, now)
     fields = inner if isinstance(inner, dict) else payload
     message = fields.get("message") or fields.get("msg") or payload.get("title") or ""
-    return _refusal(message if isinstance(message, str) else "", fields, payload, now)
+    return _refusal(_words(message), fields, payload, now)
+
+
+def _words(message: Any) -> str:
+    """A sentence; Mistral has a list of complaints in its place, each with the field it means."""
+    if isinstance(message, str):
+        return message
+    complaints = message.get("detail") if isinstance(message, dict) else None
+    first = complaints[0] if isinstance(complaints, list) and complaints else None
+    if not isinstance(first, dict):
+        return ""
+    place = first.get("loc")
+    where = ".".join(map(str, place)) if isinstance(place, list) else ""
+    return f"{where}: {first.get('msg', '')}".removeprefix(": ")
 
 
 def _refusal(

@@ -41,6 +41,7 @@ _RECORDED = {
     "huggingface/402": (Outcome.QUOTA_EXHAUSTED, None),
     "llm7/429": (Outcome.THROTTLED, 1),
     "mistral/401": (Outcome.AUTH_REJECTED, None),
+    "mistral/422": (Outcome.INVALID_REQUEST, None),
     "mistral/429": (Outcome.THROTTLED, None),
     "mistral/503": (Outcome.UNAVAILABLE, None),
     "nvidia-nim/400-degraded": (Outcome.UNAVAILABLE, None),
@@ -74,6 +75,8 @@ def _said(body: dict[str, Any]) -> str:
     inner = body.get("error") or (body.get("errors") or [None])[0] or body
     if isinstance(inner, str):
         return inner
+    if isinstance(inner.get("message"), dict):
+        return "body.stream_options.include_usage: Extra inputs"
     return str(inner.get("message") or inner.get("detail") or inner.get("title"))
 
 
