@@ -1,6 +1,7 @@
 """How much of a quota four processes use together, and how often they are refused.
 
-The provider gives 60 requests and 6 000 tokens a minute, and a daily limit. A "minute" takes six
+The provider gives 60 requests and 6 000 tokens a minute, and a daily limit; a call takes up to
+130 tokens, so that now the one, now the other is short. A "minute" takes six
 seconds here: the simulator's clock of quotas and the clock of our engines run ten times as fast.
 The baseline is a fixed interval: every process sends one request in four seconds, which are 60 a
 minute, and knows nothing of tokens. Ours is measured three times: limits known; limits unknown and
@@ -177,7 +178,7 @@ async def _caller(gateway: Gateway, target: Target, until: float, seed: int) -> 
     while time.monotonic() < until:
         request = ChatRequest(
             (Message("user", "Say something."),),
-            max_tokens=dice.randint(40, 140),
+            max_tokens=dice.randint(30, 110),
             cache=CacheMode.SKIP,
             deadline_s=900.0,
         )
@@ -202,7 +203,7 @@ def _at_intervals(
             body = {
                 "model": "wren-1b",
                 "messages": [{"role": "user", "content": "Say something."}],
-                "max_tokens": dice.randint(40, 140),
+                "max_tokens": dice.randint(30, 110),
             }
             answer = client.post(f"{url}/sim-quota/v1/chat/completions", json=body)
             failed += answer.is_error
