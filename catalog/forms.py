@@ -11,13 +11,14 @@ from django.core.exceptions import ValidationError
 from catalog.addresses import AddressRefused, split_address
 from catalog.endpoints import MOST_MODELS
 from catalog.key_store import name_of_same_key
-from catalog.keys import extra_fields
+from catalog.keys import extra_fields, extra_label
 from catalog.models import Provider
 
 LONGEST_KEY = 4_000
 LONGEST_ID = 200
 
 _EXTRA = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_PART_OF_ADDRESS = "It is a part of the provider's address."
 _QUOTES = "\"'` \t\r\n"
 
 
@@ -53,6 +54,13 @@ def _text_field(label: str, *, required: bool, max_length: int, **more: Any) -> 
     )
 
 
+def _where_to_find(provider: Provider, name: str) -> str:
+    """The step to a key that speaks of it, where there is one."""
+    label = extra_label(provider, name).lower()
+    step = next((step for step in provider.key_steps if label in step.lower()), "")
+    return f"{step or _PART_OF_ADDRESS} In the environment it is {name}."
+
+
 class KeyForm(forms.Form):
     """A new key of one provider, with the values its address needs beside the key."""
 
@@ -67,7 +75,10 @@ class KeyForm(forms.Form):
         self.extra_names = extra_fields(provider)
         for name in self.extra_names:
             self.fields[name] = _text_field(
-                name, required=True, max_length=200, help_text="Part of the provider's address."
+                extra_label(provider, name),
+                required=True,
+                max_length=200,
+                help_text=_where_to_find(provider, name),
             )
         self.order_fields(["secret", *self.extra_names, "label"])
 

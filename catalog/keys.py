@@ -146,6 +146,15 @@ def extra_fields(provider: Provider) -> list[str]:
     return list(names)
 
 
+def extra_label(provider: Provider, name: str) -> str:
+    """CLOUDFLARE_ACCOUNT_ID at Cloudflare is the "Account id"."""
+    own = {*provider.env_var.lower().split("_"), *provider.slug.lower().split("-")}
+    words = name.lower().split("_")
+    while len(words) > 1 and words[0] in own:
+        words.pop(0)
+    return " ".join(words).capitalize()
+
+
 def fill_address(address: str, extra: Mapping[str, str]) -> str:
     """Put the values in the place of their {NAME}; raises KeyError with a name that is missing."""
     known = {**extra, SIMULATOR_PLACEHOLDER: settings.SIMULATOR_URL}

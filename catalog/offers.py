@@ -11,7 +11,8 @@ from catalog.querysets import OfferQuerySet
 from catalog.targets import NO_KEY, Obstacle, obstacles
 from freellm_site.lib.format import quantity, seconds
 
-# In the order a reader asks for them.
+# Those that have a column of their own, and all in the order a reader asks for them.
+IN_COLUMNS = ("rpm", "rpd", "tpm", "tpd")
 _ORDER = ("rps", "rpm", "rph", "rpd", "rpmonth", "tps", "tpm", "tph", "tpd", "tpmonth")
 _WORDS = {
     "rpmonth": "requests a month",
@@ -134,6 +135,11 @@ def limit_words(limits: Mapping[str, int]) -> str:
     return " · ".join(
         f"{quantity(limits[name], short=True)} {_WORDS.get(name, name)}" for name in known + others
     )
+
+
+def other_limit_words(limits: Mapping[str, int]) -> str:
+    """What no column shows, such as “10k neurons a day”."""
+    return limit_words({name: limits[name] for name in limits if name not in IN_COLUMNS})
 
 
 def span(figures: Iterable[int | None]) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from catalog.keys import (
     UsableKey,
     enabled_keys_of,
     extra_fields,
+    extra_label,
     fill_address,
     usable_keys_of,
 )
@@ -189,7 +190,9 @@ def _key_obstacle(provider: Provider, keys: Sequence[UsableKey]) -> Obstacle | N
 
 
 def _incomplete(provider: Provider) -> Obstacle:
-    missing = " and ".join(extra_fields(provider))
+    missing = " and ".join(
+        f"the {extra_label(provider, name).lower()} ({name})" for name in extra_fields(provider)
+    )
     return Obstacle("Key incomplete", f"No key comes with {missing}; add one that does.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from django import template
@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from catalog.filters import LABELS, Asked
 from catalog.model_list import ModelLine
+from catalog.offers import OfferLine, other_limit_words
 from catalog.offers import limit_words as words_of_limits
 from freellm_site.lib.format import MISSING, quantity
 from freellm_site.templatetags.freellm import glyph, icon
@@ -88,6 +89,17 @@ def limit(limits: Mapping[str, int], name: str) -> str:
 @register.filter
 def limit_words(limits: Mapping[str, int]) -> str:
     return words_of_limits(limits)
+
+
+@register.filter
+def other_limits(limits: Mapping[str, int]) -> str:
+    return other_limit_words(limits)
+
+
+@register.filter
+def have_other_limits(lines: Iterable[OfferLine]) -> bool:
+    """Whether a table of these offers needs a column for what the usual four do not show."""
+    return any(other_limit_words(line.limits) for line in lines)
 
 
 @register.filter

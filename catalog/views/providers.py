@@ -39,6 +39,8 @@ def provider_list(request: HtmxRequest) -> HttpResponse:
         "listing": listing,
         "notices": notices,
         "search": search,
+        "provider_count": sum(not line.provider.is_retired for line in lines),
+        "retired_count": sum(line.provider.is_retired for line in lines),
         "usable_count": sum(line.obstacle is None for line in lines),
         "choice": SiteChoice.current(),
         "simulator_choices": SiteChoice.SIMULATOR_CHOICES,

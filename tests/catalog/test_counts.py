@@ -33,3 +33,17 @@ def test_overview_rail_and_catalog_agree(viewer_client: Client) -> None:
     overview = " ".join(re.sub(r"<[^>]+>", " ", viewer_client.get("/").content.decode()).split())
     assert "2 models" in overview
     assert "3 offers" in overview
+
+
+def test_rail_and_list_of_providers_agree(viewer_client: Client) -> None:
+    """Retired ones are listed, counted apart, and said to be so."""
+    make_provider()
+    make_provider(is_enabled=False)
+    make_provider(is_retired=True)
+    cache.delete(COUNTS_KEY)
+    page = viewer_client.get("/catalog/providers/").content.decode()
+    rail = re.search(r'href="/catalog/providers/".*?class="n">(\d+)', page, re.DOTALL)
+    assert rail is not None
+    assert rail.group(1) == "2"
+    assert "<h2>2 providers</h2>" in page
+    assert "1 can be called now; 1 more retired, at the end" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -158,6 +159,21 @@ def test_an_account_id_is_asked_for_and_checked(admin_client: Client, db: None) 
         assert add(admin_client, GOOD_KEY, WREN_ACCOUNT=typed, unchecked="1").status_code == 422
     add(admin_client, GOOD_KEY, WREN_ACCOUNT="abc-1", unchecked="1")
     assert ProviderKey.objects.get().extra == {"WREN_ACCOUNT": "abc-1"}
+
+
+def test_the_account_id_is_asked_for_in_words(admin_client: Client, db: None) -> None:
+    """Its label is no variable's name, and the hint is the step that says where it stands."""
+    step = "Copy the account id from the home page."
+    make_provider(
+        slug="wren",
+        auth="bearer",
+        env_var="WREN_API_KEY",
+        base_url="https://x.test/{WREN_ACCOUNT_ID}/v1",
+        key_steps=["Sign in.", step],
+    )
+    page = admin_client.get("/catalog/providers/wren/").content.decode()
+    assert re.search(r"<label[^>]*>Account id</label>", page)
+    assert f"{step} In the environment it is WREN_ACCOUNT_ID." in page
 
 
 def test_a_stored_key_is_checked_again(

@@ -12,6 +12,19 @@ from tests.factories import make_model, make_offer, make_provider
 pytestmark = pytest.mark.django_db
 
 
+def test_limits_in_units_of_their_own_are_shown(viewer_client: Client) -> None:
+    """Neurons, and what counts by the hour or month, in a column that is there where needed."""
+    wren = make_model("Wren 8B Instruct")
+    plain = make_offer(make_provider(limits={"rpm": 30}), wren)
+    assert b"Other limits" not in viewer_client.get(wren.get_absolute_url()).content
+    assert b"Other limits" not in viewer_client.get(plain.provider.get_absolute_url()).content
+    odd = make_offer(make_provider(limits={"neurons_day": 10_000, "rpmonth": 1_000}), wren)
+    for url in (wren.get_absolute_url(), odd.provider.get_absolute_url()):
+        page = viewer_client.get(url).content.decode()
+        assert "Other limits" in page
+        assert "1k requests a month · 10k neurons a day" in page
+
+
 def test_offers_that_can_be_called_come_first(viewer_client: Client) -> None:
     """With published limits, ids to copy and the provider's own call."""
     model = make_model("Wren 8B Instruct", specialties=["code"])
