@@ -58,7 +58,10 @@ def make_venv() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     if "ensurepip" in text:
         stop("This Python has no venv module. On Debian or Ubuntu: apt install python3-venv")
-    stop("Could not make %s: %s" % (VENV, text.strip().splitlines()[-1:]))
+    stop(
+        "Could not make %s (%s). Make the folder writable for this user and look at the free space."
+        % (VENV, (text.strip().splitlines() or ["no reason given"])[-1])
+    )
 
 
 def lock_path(kind: str) -> str:
