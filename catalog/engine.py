@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -18,7 +18,7 @@ _serving: WeakKeyDictionary[asyncio.AbstractEventLoop, Gateway] = WeakKeyDiction
 async def serving() -> AsyncIterator[Gateway]:
     """Keep one engine open for the running loop; `engine()` then hands out this one."""
     loop = asyncio.get_running_loop()
-    async with Gateway.open(settings.REDIS_URL) as gateway:
+    async with _open() as gateway:
         _serving[loop] = gateway
         try:
             yield gateway
@@ -33,5 +33,10 @@ async def engine() -> AsyncIterator[Gateway]:
     if open_one is not None:
         yield open_one
         return
-    async with Gateway.open(settings.REDIS_URL) as gateway:
+    async with _open() as gateway:
         yield gateway
+
+
+def _open() -> AbstractAsyncContextManager[Gateway]:
+    """On this machine's Redis and disk, which all of its processes share."""
+    return Gateway.open(settings.REDIS_URL, cache_folder=settings.VAR_DIR / "cache")

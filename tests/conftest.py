@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def redis_server() -> Iterator[RedisServer]:
 @pytest.fixture(autouse=True)
 def _flushed_redis(redis_server: RedisServer) -> None:
     """Every test begins with an empty Redis that answers, and nothing kept from another."""
+    shutil.rmtree(Path(settings.VAR_DIR) / "cache", ignore_errors=True)
     redis_server.ensure_running()
     with Redis(unix_socket_path=str(redis_server.socket)) as client:
         client.flushall()

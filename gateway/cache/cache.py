@@ -177,11 +177,9 @@ class Cache:
             is_fresh = found.entry.is_negative or found.age_s <= fresh_s
             return found.entry if is_fresh else None
 
-        look = (
-            Look[Entry]((), _nothing_found)
-            if kind.is_secret
-            else Look(self._tiers.look(kind, names), read)
-        )
+        look: Look[Entry] = Look(self._tiers.look(kind, names), read)
+        if kind.is_secret:
+            look = Look((), _nothing_found)
         async with self._flights.turn(f"{kind.name}:{wanted.name}", look) as turn:
             if turn.result is not None:
                 if turn.is_shared:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from redis.asyncio import Redis
 from gateway import keys
 from gateway.cache.answers import answer_key, decode, encode, flight_key
 from gateway.client import Gateway
-from gateway.errors import AllTargetsFailed, NotCached
+from gateway.errors import AllTargetsFailed, NotCached, ProviderUnavailable, StreamCut
 from gateway.policy import CachePolicy, StaticPolicy
 from gateway.types import (
     CacheMode,
@@ -24,10 +25,20 @@ from gateway.types import (
     Completion,
     Message,
     Started,
+    Target,
     Usage,
 )
 from tests.gateway.conftest import QUICK
-from tests.gateway.upstream import Received, Wire, answers, chat, make_target, refuses, upstream
+from tests.gateway.upstream import (
+    Received,
+    Wire,
+    answers,
+    chat,
+    event,
+    make_target,
+    refuses,
+    upstream,
+)
 from tests.gateway.upstream import ask as ask_anything
 
 
@@ -239,3 +250,150 @@ def test_keys_do_not_collide(one: str, other: str) -> None:
     first = ChatRequest(messages=(Message("user", one), Message("user", other)))
     second = ChatRequest(messages=(Message("user", one + other), Message("user", "")))
     assert (answer_key(first, target) == answer_key(second, target)) == (not other)
+
+
+async def test_equal_streams_share_one_flight(gateway: Gateway) -> None:
+    """Who asks for the same stream while it runs waits for it, and has it replayed."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(wire: Wire, _: Received) -> None:
+        await wire.start_stream()
+        await wire.send(event("Hel"))
+        begun.set()
+        await go_on.wait()
+        await wire.send(event("lo.") + event(finish_reason="stop") + b"data: [DONE]\n\n")
+
+    async def streamed(target: Target) -> list[Any]:
+        return [item async for item in gateway.stream(ask(), [target])]
+
+    async with upstream(slowly) as provider:
+        asking = [asyncio.create_task(streamed(provider.target())) for _ in range(5)]
+        asking.append(asyncio.create_task(_items(gateway, provider.target())))
+        await begun.wait()
+        await asyncio.sleep(0.05)
+        go_on.set()
+        answers_given = await asyncio.gather(*asking)
+    assert len(provider.received) == 1
+    assert [items[-1].text for items in answers_given] == ["Hello."] * 6
+    assert sorted(items[-1].cached for items in answers_given) == ["", *["memory"] * 5]
+
+
+async def _items(gateway: Gateway, target: Target) -> list[Any]:
+    return [await gateway.complete(ask(), [target])]
+
+
+async def test_a_cut_stream_costs_only_its_own_caller(gateway: Gateway) -> None:
+    """The one who saw half an answer is told so; the one who waited asks by itself."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def cut_once(wire: Wire, request: Received) -> None:
+        if begun.is_set():
+            await answers(wire, request)
+            return
+        await wire.start_stream()
+        await wire.send(event("Hel"))
+        begun.set()
+        await go_on.wait()
+
+    async with upstream(cut_once) as provider:
+        first = asyncio.create_task(_consumed(gateway, provider.target()))
+        await begun.wait()
+        second = asyncio.create_task(gateway.complete(ask(), [provider.target()]))
+        await asyncio.sleep(0.05)
+        go_on.set()
+        with pytest.raises(StreamCut):
+            await first
+        assert (await second).text == "Hello."
+
+
+async def _consumed(gateway: Gateway, target: Target) -> None:
+    async for _ in gateway.stream(ask(), [target]):
+        pass
+
+
+async def test_who_has_waited_long_goes_by_itself(redis_url: str) -> None:
+    """A stream whose reader does not read holds up nobody for ever."""
+    policy = StaticPolicy(replace(QUICK, cache=CachePolicy(flight_wait_s=0.2)))
+    async with (
+        Gateway.open(redis_url, policy=policy) as gateway,
+        Gateway.open(redis_url, policy=policy) as other,
+        upstream(answers) as provider,
+    ):
+        reading = gateway.stream(ask(), [provider.target()])
+        await anext(reading)
+        for engine in (gateway, other):
+            assert (await engine.complete(ask(), [provider.target()])).text == "Hello."
+        await reading.aclose()
+
+
+async def test_it_survives_a_restart_on_disk(redis_url: str, tmp_path: Path) -> None:
+    """Redis has lost it, the machine's disk has not."""
+    async with upstream(answers) as provider:
+        async with Gateway.open(redis_url, cache_folder=tmp_path) as gateway:
+            await gateway.complete(ask(), [provider.target()])
+        async with Redis.from_url(redis_url) as redis:
+            await redis.flushall()
+        async with Gateway.open(redis_url, cache_folder=tmp_path) as gateway:
+            kept = await gateway.complete(ask(), [provider.target()])
+            stream = [item async for item in gateway.stream(ask(), [provider.target()])]
+    assert kept.cached == "disk"
+    assert isinstance(stream[0], Started)
+    assert stream[0].cached == "memory"
+
+
+async def test_the_policy_may_share_between_people(redis_url: str) -> None:
+    """Never by default (above); where it is wished, one person's answer does for another."""
+    policy = StaticPolicy(replace(QUICK, cache=CachePolicy(shares_between_owners=1)))
+    async with Gateway.open(redis_url, policy=policy) as gateway, upstream(answers) as provider:
+        await gateway.complete(ask(owner="ada"), [provider.target()])
+        kept = await gateway.complete(ask(owner="bob"), [provider.target()])
+    assert kept.cached == "memory"
+
+
+async def test_an_owners_answers_can_be_forgotten(gateway: Gateway) -> None:
+    """By the tags that every kept answer bears."""
+    async with upstream(answers) as provider:
+        for owner in ("ada", "bob"):
+            await gateway.complete(ask(owner=owner), [provider.target()])
+        await gateway.cache.invalidate_tags("owner:ada")
+        target = [provider.target()]
+        assert (await gateway.complete(ask(owner="ada"), target)).cached == ""
+        assert (await gateway.complete(ask(owner="bob"), target)).cached == "memory"
+
+
+async def test_an_old_answer_may_replace_a_failure(redis_url: str) -> None:
+    """Where the policy says so, and only when nobody answers."""
+    lifetimes = replace(QUICK.lifetimes, completion_fresh_s=0, completion_on_error_s=60)
+    policy = StaticPolicy(replace(QUICK, lifetimes=lifetimes))
+    async with Gateway.open(redis_url, policy=policy) as gateway, upstream(answers) as provider:
+        targets = [provider.target()]
+        await gateway.complete(ask(), targets)
+        assert (await gateway.complete(ask(), targets)).cached == ""
+        provider.script = refuses(503)
+        assert (await gateway.complete(ask(), targets)).cached == "memory"
+        items = [item async for item in gateway.stream(ask(), targets)]
+        assert isinstance(items[-1], Completion)
+        assert items[-1].text == "Hello."
+        with pytest.raises(AllTargetsFailed):
+            await gateway.complete(ask("Something else"), targets)
+
+
+async def test_an_unchanged_list_is_not_sent_again(gateway: Gateway, redis_url: str) -> None:
+    """By its tag, in every process; with another key it is another list."""
+
+    async def listed(wire: Wire, request: Received) -> None:
+        if request.headers.get("if-none-match") == '"v1"':
+            await wire.reply(304, b"", {"ETag": '"v1"'})
+        else:
+            await wire.reply(200, b'{"data": [1]}', {"ETag": '"v1"'})
+
+    async with upstream(listed) as provider, Gateway.open(redis_url) as other:
+        url = provider.target().base_url + "/models"
+        for engine in (gateway, gateway, other):
+            assert await engine.get(url, headers={"X-Key": "k"}) == b'{"data": [1]}'
+        assert await gateway.get(url, headers={"X-Key": "another"}) == b'{"data": [1]}'
+        asked = ["if-none-match" in one.headers for one in provider.received]
+        assert asked == [False, True, True, False]
+        provider.script = refuses(500)
+        with pytest.raises(ProviderUnavailable):
+            await gateway.get(url, headers={"X-Key": "k"})
