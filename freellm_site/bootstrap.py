@@ -34,7 +34,7 @@ def stop(sentence: str) -> None:
 
 def hand_over_to_newer_python() -> None:
     """Another Python on the PATH may be new enough."""
-    for minor in (13, 12, 11):
+    for minor in (12, 11, 13, 14):  # from 13 on the embedded Redis has to be compiled
         newer = shutil.which("python3.%d" % minor)
         if newer and subprocess.call([newer, "-c", ""], stderr=subprocess.DEVNULL) == 0:
             os.execv(newer, [newer] + sys.argv)

@@ -212,8 +212,8 @@ CACHES = {
             # One timeout for the first to ask it in vain, none for the others.
             "REDIS_CLIENT_CLASS": "freellm_site.lib.redis_watch.WatchedRedis",
             "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1, (RedisConnectionError,))},
-            "SOCKET_CONNECT_TIMEOUT": 0.3,
-            "SOCKET_TIMEOUT": 0.3,
+            "SOCKET_CONNECT_TIMEOUT": 0.5,
+            "SOCKET_TIMEOUT": 0.5,
             # Redis away: a cache miss, not an error. Sessions then come from the database.
             "IGNORE_EXCEPTIONS": True,
         },

@@ -37,7 +37,7 @@ def _says_so(page: str) -> bool:
 def test_pages_wait_for_it_once_and_say_so(
     admin_client: Client, hang: Callable[[bool], None]
 ) -> None:
-    """Not once for each thing they would ask it: that took a second and a half for each page."""
+    """Not once for each thing they would ask it: each page took at least a second and a half."""
     for path in PAGES:
         admin_client.get(path)
     hang(True)
@@ -47,7 +47,7 @@ def test_pages_wait_for_it_once_and_say_so(
 
     assert {page.status_code for page in pages} == {200}
     assert all(_says_so(page.text) for page in pages)
-    assert took_s < 0.5 * len(pages)
+    assert took_s < 1.0 * len(pages)  # a twentieth of it on an idle machine
     assert admin_client.get("/readyz").json()["status"] == "degraded"
 
     hang(False)
