@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from gateway.dialects import Dialect, Piece, StreamParser, dialect_for
@@ -23,7 +23,7 @@ from gateway.transport import Incoming, Transport
 from gateway.types import ChatRequest, Target, ToolCall, ToolCallDelta, Usage
 
 _OK = range(200, 300)
-_ERROR_BODY_S = 5.0
+_ERROR_BODY_S = 2.0
 _AFTER_THE_END_S = 1.0
 _LAST_BYTES_S = 0.02
 _ERROR_BODY_BYTES = 100_000
@@ -118,13 +118,12 @@ class Exchange:
         async with self._sent(dialect, answer, first_by, stream=True) as incoming:
             if _is(incoming, "text/html"):
                 raise MalformedReply("The provider answered with a web page.", status=answer.status)
-            if not _is(incoming, "text/event-stream"):
-                head = await incoming.read(first_by - _now(), "the first token")
-                if head.lstrip().startswith(b"{"):  # some hosts ignore the wish for a stream
-                    body = head + await incoming.read_all(deadline - _now(), "the whole answer")
-                    yield _not_empty(dialect.parse_response(body))
-                    return
-                incoming.put_back(head)
+            head = await incoming.read(first_by - _now(), "the first token")
+            if head.lstrip().startswith(b"{"):  # some hosts ignore the wish for a stream
+                body = head + await incoming.read_all(deadline - _now(), "the whole answer")
+                yield _not_empty(dialect.parse_response(body))
+                return
+            incoming.put_back(head)
             async for piece in self._events(incoming, parser, first_by, deadline):
                 yield piece
         if not parser.is_complete:
@@ -135,15 +134,17 @@ class Exchange:
         self, incoming: Incoming, parser: StreamParser, first_by: float, deadline: float
     ) -> AsyncGenerator[Piece, None]:
         """Pieces as they come. After the answer's end only its usage is waited for, and briefly."""
-        next_by, waiting_for = first_by, "the first token"
+        next_by, waiting_for, began = first_by, "the first token", _now()
         data = b" "
         while data and not parser.is_complete:
-            data = await incoming.read(next_by - _now(), waiting_for)
+            with _told(began, waiting_for):
+                data = await incoming.read(next_by - _now(), waiting_for)
             pieces = parser.feed(data)
             for piece in pieces:
                 yield piece
             if any(piece.has_content or piece.is_sign_of_life for piece in pieces):
-                next_by, waiting_for = _now() + self.timeouts.stall_s, "the next token"
+                began, waiting_for = _now(), "the next token"
+                next_by = began + self.timeouts.stall_s
             next_by = min(next_by, deadline)
         over_by = min(deadline, _now() + _AFTER_THE_END_S)
         with suppress(ProviderError):
@@ -177,6 +178,16 @@ class Exchange:
         """Providers like to repeat the key they refuse."""
         key = self.target.key.reveal() if self.target.key else ""
         return message.replace(key, "…") if key else message
+
+
+@contextmanager
+def _told(began: float, waiting_for: str) -> Iterator[None]:
+    """A wait that ends in vain is told from its beginning: comments may have come meanwhile."""
+    try:
+        yield
+    except ProviderTimeout as error:
+        error.say(f"Waited {_now() - began:.2g} s for {waiting_for}.")
+        raise
 
 
 def _is(incoming: Incoming, media_type: str) -> bool:

@@ -35,6 +35,7 @@ from gateway.policy import TimeoutPolicy
 
 # Some providers refuse calls without a user agent, and some the default ones of libraries.
 USER_AGENT = "FreeLLM/0.1 (self-hosted gateway)"
+_PACKINGS = ("gzip", "deflate")
 _MAX_CONNECTIONS = 1000  # the dispatcher bounds concurrency; this bounds sockets
 _IDLE_S = 20.0  # below the usual 30 to 60 s after which servers drop idle connections
 
@@ -130,6 +131,7 @@ class Transport:
             async with asyncio.timeout(head_within_s):
                 response = await client.send(request, stream=True)
         try:
+            _check_packing(response)
             yield Incoming(response, max_bytes or timeouts.max_reply_bytes)
         finally:
             with suppress(httpx.HTTPError, aiohttp.ClientError, OSError):
@@ -151,6 +153,15 @@ class Transport:
                 write=timeouts.write_s,
                 pool=timeouts.pool_s,
             ),
+        )
+
+
+def _check_packing(response: httpx.Response) -> None:
+    """One packing, and one that was offered: each layer multiplies by a thousand at worst."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity", *_PACKINGS):
+        raise MalformedReply(
+            "The answer is packed in a way that was not offered.", status=response.status_code
         )
 
 
@@ -187,7 +198,7 @@ def _new_client(check: AddressCheck) -> httpx.AsyncClient:
     no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
         transport=AiohttpTransport(verify=_tls(), client=session),
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": ", ".join(_PACKINGS)},
         cookies=no_cookies,
         follow_redirects=False,
         trust_env=False,

@@ -19,7 +19,8 @@ class EventDecoder:
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-        self._rest = ""
+        self._rest: list[str] = []  # of a line whose end has not come
+        self._rest_chars = 0
         self._after_cr = False
         self._data: list[str] = []
         self._is_first = True
@@ -39,24 +40,26 @@ class EventDecoder:
         yield from self.feed(b"\n\n")
 
     def _lines(self, text: str) -> Iterator[str]:
-        if self._is_first and text:
+        if not text:
+            return
+        if self._is_first:
             text, self._is_first = text.removeprefix("\ufeff"), False
-        if self._after_cr and text:
-            text, self._after_cr = text.removeprefix("\n"), False
-        self._rest += text
-        while (end := self._line_end()) >= 0:
-            line, ending, self._rest = (
-                self._rest[:end],
-                self._rest[end],
-                self._rest[end + 1 :],
-            )
-            if ending == "\r":
-                self._after_cr = not self._rest
-                self._rest = self._rest.removeprefix("\n")
-            yield line
-        if len(self._rest) > _MAX_LINE_CHARS:
-            raise MalformedReply("A line of the stream is longer than 1 MB.")
+        if self._after_cr:
+            text = text.removeprefix("\n")
+        self._after_cr = text.endswith("\r")
+        *ended, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for line in ended:
+            yield self._joined(line)
+            self._rest, self._rest_chars = [], 0
+        self._rest_chars += len(rest)
+        self._check(self._rest_chars)
+        self._rest.append(rest)
 
-    def _line_end(self) -> int:
-        ends = [at for at in (self._rest.find("\n"), self._rest.find("\r")) if at >= 0]
-        return min(ends, default=-1)
+    def _joined(self, end: str) -> str:
+        self._check(self._rest_chars + len(end))
+        return "".join((*self._rest, end)) if self._rest else end
+
+    @staticmethod
+    def _check(chars: int) -> None:
+        if chars > _MAX_LINE_CHARS:
+            raise MalformedReply("A line of the stream is longer than 1 MB.")
