@@ -57,6 +57,8 @@ class CallRecord(models.Model):
             models.Index(fields=["-at", "-id"], name="call_newest"),
             models.Index(fields=["provider", "-at", "-id"], name="call_provider_newest"),
             models.Index(fields=["course", "-at", "-id"], name="call_course_newest"),
+            models.Index(fields=["outcome", "-at", "-id"], name="call_outcome_newest"),
+            models.Index(fields=["source", "-at", "-id"], name="call_source_newest"),
             # Everything a chart counts, so that counting never reads the rows themselves.
             models.Index(
                 fields=[

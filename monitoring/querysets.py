@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from monitoring.models import CallRecord  # noqa: F401 - named in strings below
 
 CLOCKS_DIFFER_S = 3_600  # calls of a machine whose clock is ahead are still counted
-TIMINGS_AT_MOST = 20_000  # a percentile of so many is exact enough; more would only cost
+TIMINGS_AT_MOST = 10_000  # a percentile of so many is exact enough; more would only cost
 
 
 class CallQuerySet(models.QuerySet["CallRecord"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
 from monitoring import views
 
@@ -16,6 +16,6 @@ urlpatterns = [
     path("monitoring/figures/", views.traffic_figures, name="traffic-figures"),
     path("monitoring/live/", views.live_events, name="live"),
     path("monitoring/calls/", views.call_list, name="call-list"),
-    path("monitoring/calls.csv", views.call_export, name="call-export"),
+    re_path(r"^monitoring/calls\.(?P<form>csv|jsonl)$", views.call_export, name="call-export"),
     path("monitoring/calls/<str:call_id>/", views.call_detail, name="call-detail"),
 ]

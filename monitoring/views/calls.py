@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from itertools import islice
 
 from asgiref.sync import sync_to_async
 from django.http import (
@@ -22,9 +18,9 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Provider
 from freellm_site.lib.htmx import HtmxRequest, render_swap
+from monitoring.exporting import EXPORTED_AT_MOST, csv_lines, json_lines
 from monitoring.forms import CallFilter
 from monitoring.models import CallRecord
-from monitoring.owners import owner_names
 from monitoring.paging import (
     COUNTED_AT_MOST,
     BadCursorError,
@@ -36,13 +32,10 @@ from monitoring.paging import (
 from monitoring.presenting import call_rows, lanes
 from monitoring.querysets import CallQuerySet
 
-EXPORTED_AT_MOST = 100_000
-EXPORTED = (
-    *("call_id", "at", "source", "owner", "outcome", "course", "provider", "model", "cached"),
-    *("is_streamed", "duration_s", "first_token_s", "prompt_tokens", "completion_tokens"),
-    *("is_usage_estimated", "attempt_count", "throttled_count", "detail"),
-)
-_CHUNK = 1_000
+_FORMS = {
+    "csv": (csv_lines, "text/csv"),
+    "jsonl": (json_lines, "application/jsonl"),
+}
 _ORDERS = ("at", "-at")
 _PLACES = ("after", "before")
 _NO_CALLS = "0"
@@ -96,53 +89,17 @@ def call_detail(request: HttpRequest, call_id: str) -> HttpResponse:
 
 
 @require_GET
-async def call_export(request: HttpRequest) -> HttpResponseBase:
-    """The filter's calls as CSV, newest first, at most EXPORTED_AT_MOST."""
-    form = await sync_to_async(CallFilter)(request.GET)
-    if not await sync_to_async(form.is_valid)():
+async def call_export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The filter's calls as CSV or as JSON Lines, newest first, at most EXPORTED_AT_MOST."""
+    asked = await sync_to_async(CallFilter)(request.GET)
+    if not await sync_to_async(asked.is_valid)():
         return HttpResponse(
-            form.errors.as_text(), status=400, content_type="text/plain; charset=utf-8"
+            asked.errors.as_text(), status=400, content_type="text/plain; charset=utf-8"
         )
-    response = StreamingHttpResponse(
-        _csv_lines(form.calls()), content_type="text/csv; charset=utf-8"
-    )
-    response["Content-Disposition"] = 'attachment; filename="calls.csv"'
+    lines, kind = _FORMS[form]
+    response = StreamingHttpResponse(lines(asked.calls()), content_type=f"{kind}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="calls.{form}"'
     return response
-
-
-async def _csv_lines(found: CallQuerySet) -> AsyncIterator[str]:
-    rows = found.order_by("-at", "-pk").only(*EXPORTED)[:EXPORTED_AT_MOST]
-    iterator = rows.iterator(chunk_size=_CHUNK)
-    yield _csv_line(EXPORTED)
-    while chunk := await sync_to_async(_csv_chunk)(iterator):
-        yield chunk
-
-
-def _csv_chunk(calls: Iterator[CallRecord]) -> str:
-    chunk = list(islice(calls, _CHUNK))
-    owners = owner_names(call.owner for call in chunk)
-    return "".join(_csv_line(_csv_values(call, owners)) for call in chunk)
-
-
-def _csv_values(call: CallRecord, owners: Mapping[str, str]) -> list[object]:
-    """As the table shows them: names for owners, nothing where no usage is known."""
-    shown: dict[str, object] = {"owner": owners[call.owner]}
-    if not call.is_usage_known:
-        shown |= {"prompt_tokens": "", "completion_tokens": ""}
-    return [shown.get(name, getattr(call, name)) for name in EXPORTED]
-
-
-def _csv_line(values: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow([_harmless(value) for value in values])
-    return line.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """A spreadsheet runs a text that begins like a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
 
 
 def _newest() -> str:

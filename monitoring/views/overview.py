@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
+from typing import Any, cast
 
 from csp.decorators import csp_update
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from catalog.models import Provider
+from freellm_site.lib.htmx import HtmxRequest, render_swap
 from freellm_site.lib.roles import Role, has_role
 from monitoring import charts
 from monitoring.attention import attention
@@ -25,20 +28,40 @@ from monitoring.ranges import DAY
 from monitoring.traffic import Traffic
 from monitoring.views.traffic import PLOTLY_STYLES, chart_panels
 
+# Levels and breakers change without a call, too: they are looked at this often.
+LEVELS_EVERY_S = 15
+
 
 @require_safe
 @csp_update(PLOTLY_STYLES)
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(plain: HttpRequest) -> HttpResponse:
+    """The whole page; for a page that polls, what is new since what it has `seen`."""
+    request, seen = cast("HtmxRequest", plain), _seen()
+    is_poll = bool(request.htmx) and "seen" in request.GET
+    if is_poll and request.GET["seen"] == seen:
+        return HttpResponse(status=204)
+    context = {**_picture(request), "seen": seen}
+    if is_poll and request.GET.get("shape") != context["shape"]:  # with a chart now, or without
+        return HttpResponseClientRefresh()
+    return render_swap(
+        request, "monitoring/overview.html", "monitoring/_overview_news.html", context
+    )
+
+
+def _picture(request: HttpRequest) -> dict[str, Any]:
     healths = provider_healths()
     shown = Traffic(DAY, picture_of(DAY, time.time()))
     rows = provider_rows(shown.picture, dict(Provider.objects.values_list("slug", "name")), healths)
     has_calls = bool(rows) or CallRecord.objects.exists()
-    context = {
+    return {
         "headline": headline(
             healths, has_calls=has_calls, may_ask=has_role(request.user, Role.OPERATOR)
         ),
         "healths": healths,
         "has_calls": has_calls,
+        "is_live": has_calls,
+        "shape": "chart" if rows else "none",
+        "numbers": json.dumps(_numbers(shown), separators=(",", ":")) if rows else "",
         "traffic": shown,
         "rows": rows,
         "tiles": tiles_of_today(shown.picture, rows) if rows else [],
@@ -47,7 +70,23 @@ def overview(request: HttpRequest) -> HttpResponse:
         "attention": attention(healths, is_admin=has_role(request.user, Role.ADMIN)),
         "first_steps": first_steps(request, healths, has_calls=has_calls),
     }
-    return render(request, "monitoring/overview.html", context)
+
+
+def _numbers(shown: Traffic) -> dict[str, object]:
+    """What the chart of calls draws."""
+    columns, totals = shown.columns, shown.totals()
+    names = [trace.column for trace in charts.CALLS.traces]
+    return {
+        "times": shown.times,
+        "columns": {name: columns[name] for name in names},
+        "totals": {name: totals[name] for name in names},
+    }
+
+
+def _seen() -> str:
+    """Changes with the last call that was written, and every `LEVELS_EVERY_S`."""
+    last = CallRecord.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return f"{last}.{int(time.time()) // LEVELS_EVERY_S}"
 
 
 @require_POST

@@ -1,9 +1,10 @@
 // The composer (`data-composer`): Ctrl or ⌘ + Enter sends, Esc stops, and nothing typed is lost:
-// the draft (`data-draft`) outlives reloads and expired sessions until it was sent.
+// the draft, prompt (`data-draft`) and parameters (`data-drafts`), outlives reloads and expired
+// sessions until it was sent.
 const draftKey = "playground-draft";
 
-const read = () => { try { return sessionStorage.getItem(draftKey); } catch { return null; } };
-const keep = (text) => { try { sessionStorage.setItem(draftKey, text); } catch { /* private mode */ } };
+const read = () => { try { return JSON.parse(sessionStorage.getItem(draftKey)) ?? {}; } catch { return {}; } };
+const keep = (draft) => { try { sessionStorage.setItem(draftKey, JSON.stringify(draft)); } catch { /* private mode */ } };
 
 const prompt = document.querySelector("[data-draft]");
 const form = prompt?.closest("form");
@@ -14,15 +15,20 @@ function fit() {
 }
 
 if (form) {
-  if (!prompt.value && read()) {
-    prompt.value = read();
+  const parameters = [...form.querySelectorAll("[data-drafts] [name]")];
+  const draft = read();
+  // What the server filled in (a link's prompt, a refused form) is newer than the draft.
+  if (!prompt.value && draft.prompt) {
+    prompt.value = draft.prompt;
+    for (const field of parameters) field.value = draft[field.name] ?? field.value;
     // htmx listens once it has read the page.
     addEventListener("load", () => prompt.dispatchEvent(new Event("input", { bubbles: true })));
   }
   fit();
 
-  prompt.addEventListener("input", () => {
-    keep(prompt.value);
+  form.addEventListener("input", () => {
+    const typed = parameters.map((field) => [field.name, field.value]);
+    keep({ ...Object.fromEntries(typed), prompt: prompt.value });
     fit();
   });
 
@@ -37,7 +43,7 @@ if (form) {
     if (event.detail.elt !== form || event.detail.xhr.status !== 200 || isSignIn(event.detail.xhr)) return;
     document.querySelector("[data-examples]")?.remove();
     prompt.value = "";
-    keep("");
+    keep({});
     fit();
     // On a phone the keyboard would cover the answer.
     if (matchMedia("(hover: hover)").matches) prompt.focus({ preventScroll: true });

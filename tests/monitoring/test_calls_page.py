@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import time
 
@@ -317,9 +318,14 @@ def test_an_unknown_call_is_a_404_that_explains(viewer_client: Client) -> None:
     assert "This call is not known" in response.content.decode()
 
 
+async def exported(client: AsyncClient, form: str) -> str:
+    response = await client.get(f"/monitoring/calls.{form}")
+    return b"".join([piece async for piece in aiter(response)]).decode()  # type: ignore[arg-type]  # a streaming response
+
+
 @pytest.mark.django_db(transaction=True)
-async def test_exports_the_filter_as_csv(operator_async_client: AsyncClient) -> None:
-    """The same filter, newest first; no cell that a spreadsheet would run."""
+async def test_exports_the_filter(operator_async_client: AsyncClient) -> None:
+    """The same filter, newest first, as CSV and as JSON; no cell that a spreadsheet would run."""
     ours = [
         make_event(call_id="bad", owner="=cmd()", provider="wagtail"),
         make_event(
@@ -334,13 +340,20 @@ async def test_exports_the_filter_as_csv(operator_async_client: AsyncClient) -> 
     ]
     events = [*ours, make_event(call_id="other")]
     await CallRecord.objects.abulk_create([record_of(event) for event in events])
-    response = await operator_async_client.get("/monitoring/calls.csv?provider=wagtail")
-    text = b"".join([piece async for piece in aiter(response)]).decode()  # type: ignore[arg-type]  # a streaming response
+    text = await exported(operator_async_client, "csv?provider=wagtail")
 
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["call_id"] for row in rows] == ["bad", "late"]
     assert [row["owner"] for row in rows] == ["'=cmd()", "user 0, removed"]
     assert [row["completion_tokens"] for row in rows] == ["80", ""]
+
+    text = await exported(operator_async_client, "jsonl?provider=wagtail")
+    told = [json.loads(line) for line in text.splitlines()]
+    assert [one["call_id"] for one in told] == ["bad", "late"]
+    assert [one["owner"] for one in told] == ["=cmd()", "user 0, removed"]
+    assert [one["completion_tokens"] for one in told] == [80, None]
+    assert told[1]["at"] == "1970-01-01T00:00:01Z"
+    assert set(told[0]) == set(rows[0])
 
 
 @pytest.mark.django_db(transaction=True)

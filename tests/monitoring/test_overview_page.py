@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -97,7 +99,7 @@ def test_shows_what_is_left_and_what_happened(viewer_client: Client) -> None:
     make_call(provider="sparrow", outcome=Outcome.TIMEOUT)
     page = page_of(viewer_client)
 
-    assert "<h1>2 of 2 providers answer now</h1>" in page
+    assert "2 of 2 providers answer now</span></h1>" in page
     assert "of 1\u202f000 req" in page
     assert page.count("of 1\u202f000 req") == 2  # the tank and the table write it alike
     assert "in 2 calls that went out" in page
@@ -271,3 +273,43 @@ def test_reads_the_page_in_few_queries(
     page_of(viewer_client)
     with django_assert_max_num_queries(25):
         page_of(viewer_client)
+
+
+HTMX = {"HX-Request": "true"}
+
+
+def poll_of(text: str) -> str:
+    """The address that a page polls."""
+    found = re.search(r'id="overview-poll"[^>]* hx-get="([^"]+)"', text)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+def test_the_page_brings_itself_up_to_date(viewer_client: Client) -> None:
+    """Nothing new costs nothing; a call changes figures, table and the chart's numbers."""
+    make_call(provider="wagtail")
+    address = poll_of(page_of(viewer_client))
+    # One of three: at most one quarter of a minute begins meanwhile.
+    answers = [viewer_client.get(poll_of(page_of(viewer_client)), headers=HTMX) for _ in range(3)]
+    assert 204 in [answer.status_code for answer in answers]
+    make_call(provider="plover")
+    news = viewer_client.get(address, headers=HTMX)
+    text = news.content.decode()
+    assert news.status_code == 200
+    assert "<html" not in text
+    assert 'id="overview-providers" hx-swap-oob="innerHTML"' in text
+    assert "plover" in text
+    assert '"totals":{"first":"2"' in html.unescape(text)
+    assert poll_of(text) != address
+    assert "<html" in viewer_client.get(address).content.decode()
+
+
+def test_a_page_without_a_chart_is_loaded_anew_with_the_first_call(viewer_client: Client) -> None:
+    """Parts that are not there cannot be swapped."""
+    make_call(at=(timezone.now() - timedelta(days=2)).timestamp())
+    text = page_of(viewer_client)
+    assert "No calls in the last 24 h" in text
+    address = poll_of(text)
+    make_call()
+    news = viewer_client.get(address, headers=HTMX)
+    assert news["HX-Refresh"] == "true"

@@ -41,6 +41,8 @@ def test_counting_never_reads_the_rows(range_: Range) -> None:
         ({}, "call_newest"),
         ({"provider": "x"}, "call_provider_newest"),
         ({"course": "failed"}, "call_course_newest"),
+        ({"outcome": "timeout"}, "call_outcome_newest"),
+        ({"source": "api"}, "call_source_newest"),
     ],
 )
 def test_pages_are_read_in_index_order(filters: dict[str, str], index: str) -> None:
