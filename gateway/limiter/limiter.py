@@ -106,13 +106,17 @@ class Limiter:
         return Door(quota.keys, args)
 
     async def reserve(
-        self, target: Target, prompt_tokens: int, max_tokens: int | None
+        self,
+        target: Target,
+        prompt_tokens: int,
+        max_tokens: int | None,
+        stand: Stand | None = None,
     ) -> Reservation:
         """Take from every window of the target's quota, or raise RateLimited and take nothing.
 
         For itself alone; a call passes its key's rest and its breakers in the same step.
         """
-        bill, stand = self.bill(target, prompt_tokens, max_tokens), Stand()
+        bill, stand = self.bill(target, prompt_tokens, max_tokens), stand or Stand()
         doors = Doors(quota=self.door(bill, stand))
         try:
             reply = await pass_doors(self._store, self._clock.store_us(), doors)

@@ -68,7 +68,12 @@ end
 local function lower(window, sum)
   local before = measured_of(state, window.name)
   local is_same = before and before.times > 0 and reserved_us <= before.at
-  local from = is_same and before.from or window.limit.full
+  local full, from = window.limit.full, nil
+  if is_same then
+    from = before.from
+  else -- with little let through, its count tells nothing
+    from = sum >= full * keeps and math.min(full, sum) or full
+  end
   local lowest = math.max(1, math.floor(window.limit.top * least), math.floor(from * keeps))
   local held = is_same and before.amount or math.min(from, sum)
   local amount = math.max(math.min(lowest, from), held - window.cost)
