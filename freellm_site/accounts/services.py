@@ -23,7 +23,10 @@ class LastAdminError(Exception):
 
 def sign_in_link(user: User, base_url: str) -> str:
     """A new link for `user`; it replaces the ones not used yet."""
-    path = reverse("accounts:sign-in-link", args=[SignInLink.objects.issue(user)])
+    # By the accounts' own addresses, which begin at the root: the site's would load every page,
+    # and each start makes a link until an admin has signed in.
+    token = SignInLink.objects.issue(user)
+    path = reverse("sign-in-link", args=[token], urlconf="freellm_site.accounts.urls")
     return base_url.rstrip("/") + path
 
 
