@@ -23,8 +23,8 @@ from gateway.policy import Policy, StaticPolicy, TimeoutPolicy
 from gateway.types import CacheMode, ChatRequest, Message, Target, parse_limits
 
 _ATTEMPTS, _PAUSE_S = 4, 1.0
-_HANG_S = 2.0  # the same patience for all three
-_POLICY = Policy(timeouts=TimeoutPolicy(answer_s=_HANG_S))
+_PATIENCE_S = 2.0  # the same for all three
+_POLICY = Policy(timeouts=TimeoutPolicy(answer_s=_PATIENCE_S))
 _LIMITS = "limits = { rpm = 1000000, tpm = 1000000000 }"
 
 _FAILING = ('kind = "error"\nstatus = 503\nrate = 0.28',)
@@ -52,7 +52,7 @@ async def run(is_tiny: bool) -> Result:
     calls, outage_s, rate = (20, 1.0, 20) if is_tiny else (1_500, 60.0, 20)
     failing = await _part(_FAILING * 3, calls)
     flapping = await _part(_FLAPPING * 3, calls)
-    hanging = await _part((*_HANGING, "", ""), calls // 5)
+    hanging = await _part((*_HANGING, "", ""), calls // 10)
     outage, to_the_dead = await _outage(outage_s, rate)
     retries = failing["ours"].retries
     return Result(
@@ -93,7 +93,7 @@ class Side:
 async def _part(faults: Sequence[str], calls: int) -> dict[str, Side]:
     """The three callers one after another, each with a simulation begun anew."""
     with ground.simulator(_scenario(faults)) as url, ground.redis() as redis_url:
-        async with httpx.AsyncClient(timeout=_HANG_S) as client:
+        async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
             bare = await _all(calls, lambda number: _simple(client, url, number, attempts=1))
             await client.post(f"{url}/_sim/reset")
             retrying = await _all(

@@ -24,4 +24,7 @@ def test_each_benchmark_says_its_figures(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     figures = json.loads(path.read_text())
     assert {one["name"] for one in figures} == set(BENCHMARKS)
-    assert all(one["ours"] > 0 and one["baseline"] > 0 for one in figures)
+    assert all(one["unit"] and one["details"] for one in figures)
+    # Nobody is refused in so short a run, and nothing else may be nothing.
+    nothing = {one["name"] for one in figures if not (one["ours"] and one["baseline"])}
+    assert nothing <= {"limiter"}
