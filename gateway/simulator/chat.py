@@ -73,10 +73,10 @@ def recognise(running: RunningProvider, exchange: Exchange) -> str:
     if running.spec.dialect == "gemini":
         key = exchange.header("x-goog-api-key") or exchange.query("key")
     else:
-        key = exchange.header("authorization").removeprefix("Bearer ").strip()
-    if key not in keys:
+        _, _, key = exchange.header("authorization").partition(" ")  # Bearer, or Token
+    if key.strip() not in keys:
         raise Rejected(Problem(ProblemKind.WRONG_KEY, 401, "Invalid API Key"))
-    return key
+    return key.strip()
 
 
 async def _accept(running: RunningProvider, exchange: Exchange, hint: str) -> Accepted:

@@ -14,6 +14,7 @@ STYLES_OF = {
     "openai": ("openai", "groq", "cerebras", "mistral", "openrouter", "sambanova"),
     "cohere": ("cohere",),
     "gemini": ("gemini",),
+    "nlpcloud": ("nlpcloud",),
 }
 MODALITIES = ("chat", "vision")
 SPECIALTIES = (

@@ -13,6 +13,8 @@ from gateway.types import Limit
 
 DEFAULT_PATH = Path(__file__).with_name("default.toml")
 
+_PLAIN_LISTS = ("cerebras", "sambanova", "nlpcloud")
+
 
 class FaultKind(StrEnum):
     """What goes wrong. The first six replace the answer and take no quota, the rest spoil it."""
@@ -128,12 +130,13 @@ class SimProvider:
         """How a key is sent, in the words of the catalog's mapping."""
         if not self.keys:
             return "none"
-        return "x-goog-api-key" if self.dialect == "gemini" else "bearer"
+        ways = {"gemini": "x-goog-api-key", "nlpcloud": "Authorization: Token"}
+        return ways.get(self.dialect, "bearer")
 
     @property
     def list_dialect(self) -> str:
         """The shape of its model list, in the words of the catalog's mapping."""
-        return {"cerebras": "openai", "sambanova": "openai"}.get(self.style, self.style)
+        return "openai" if self.style in _PLAIN_LISTS else self.style
 
     @property
     def list_items_path(self) -> str:

@@ -18,9 +18,9 @@ from tests.factories import make_scenario, make_sim_model, make_sim_provider
 from tests.gateway.conftest import QUICK
 from tests.gateway.upstream import Received, Wire, ask, chat, refuses, upstream
 
-_AUTH = {"gemini": "x-goog-api-key"}
+_AUTH = {"gemini": "x-goog-api-key", "nlpcloud": "Authorization: Token"}
 _KEY = "sim-key-0000000001"
-_DIALECTS = {"cohere": "cohere", "gemini": "gemini"}
+_DIALECTS = {name: name for name in ("cohere", "gemini", "nlpcloud")}
 _DAY_S = 86_400
 
 

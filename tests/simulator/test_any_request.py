@@ -15,11 +15,12 @@ from gateway.simulator.tokens import split_tokens
 from gateway.simulator.wires import WIRES
 from tests.factories import make_sim_model
 
-_HINTS = {"openai": "", "cohere": "", "gemini": "wren-8b:streamGenerateContent"}
+_HINTS = {"openai": "", "cohere": "", "gemini": "wren-8b:streamGenerateContent", "nlpcloud": "m"}
 _NAMES = [
     *("model", "messages", "stream", "stream_options", "include_usage", "max_tokens", "stop", "n"),
     *("temperature", "top_p", "seed", "contents", "parts", "text", "role", "content", "type"),
     *("generationConfig", "maxOutputTokens", "stopSequences", "systemInstruction"),
+    *("input", "context", "history", "response"),
 ]
 _LEAVES = (
     st.none()

@@ -91,6 +91,22 @@ async def test_gemini_stream(client: httpx.AsyncClient) -> None:
     assert "\n" not in answer.text.replace("\r\n", "")
 
 
+async def test_nlp_cloud(client: httpx.AsyncClient) -> None:
+    """One exchange at a time, answered whole; what goes wrong is one sentence."""
+    path, auth = "/sim-cloud/v1/wren-8b/chatbot", {"authorization": "Token sim-cloud-key-000001"}
+    asked = {"input": "ping", "context": "Be kind", "history": [{"input": "a", "response": "b"}]}
+    answer = await client.post(path, json=asked, headers=auth)
+    assert answer.json()["response"].endswith("OK.")
+    for body in ({}, {"input": 7}, {"input": "x", "history": "y"}, {"input": "x", "history": [1]}):
+        bad = await client.post(path, json=body, headers=auth)
+        assert (bad.status_code, list(bad.json())) == (400, ["detail"])
+    refused = await client.post(path, json=asked, headers={"authorization": "Token wrong"})
+    assert (refused.status_code, refused.json()) == (401, {"detail": "Invalid token."})
+    for _ in range(3):
+        refused = await client.post(path, json=asked, headers=auth)
+    assert (refused.status_code, refused.json()) == (429, {"detail": "Too Many Requests"})
+
+
 async def test_wrong_keys(client: httpx.AsyncClient) -> None:
     """Cohere says 401 with an id; Gemini 400 with a reason, also for a key in the query."""
     wrong = {"authorization": "Bearer wrong", "x-goog-api-key": "wrong"}

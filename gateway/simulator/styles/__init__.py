@@ -6,6 +6,7 @@ from gateway.simulator.styles.cohere import CohereStyle
 from gateway.simulator.styles.gemini import GeminiStyle
 from gateway.simulator.styles.groq import GroqStyle
 from gateway.simulator.styles.mistral import MistralStyle
+from gateway.simulator.styles.nlpcloud import NLPCloudStyle
 from gateway.simulator.styles.openrouter import OpenRouterStyle
 from gateway.simulator.styles.sambanova import SambaNovaStyle
 
@@ -18,6 +19,7 @@ STYLES: dict[str, Style] = {
     "sambanova": SambaNovaStyle(),
     "cohere": CohereStyle(),
     "gemini": GeminiStyle(),
+    "nlpcloud": NLPCloudStyle(),
 }
 
 __all__ = ["STYLES", "Problem", "ProblemKind", "Reply", "Style", "View"]

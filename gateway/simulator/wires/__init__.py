@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from gateway.simulator.asking import Answer, Ask
 from gateway.simulator.wires.cohere import CohereWire
 from gateway.simulator.wires.gemini import GeminiWire
+from gateway.simulator.wires.nlpcloud import NLPCloudWire
 from gateway.simulator.wires.openai import OpenAIWire
 
 
@@ -33,6 +34,7 @@ WIRES: dict[str, Wire] = {
     "openai": OpenAIWire(),
     "cohere": CohereWire(),
     "gemini": GeminiWire(),
+    "nlpcloud": NLPCloudWire(),
 }
 
 __all__ = ["WIRES", "Wire"]
