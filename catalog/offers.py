@@ -10,6 +10,7 @@ from catalog.models import Offer, OfferStatus
 from catalog.querysets import OfferQuerySet
 from catalog.targets import NO_KEY, Obstacle, obstacles
 from freellm_site.lib.format import quantity, seconds
+from gateway.types import LIMIT_NAMES, Window
 
 # Those that have a column of their own, and all in the order a reader asks for them.
 IN_COLUMNS = ("rpm", "rpd", "tpm", "tpd")
@@ -139,7 +140,19 @@ def limit_words(limits: Mapping[str, int]) -> str:
 
 def other_limit_words(limits: Mapping[str, int]) -> str:
     """What no column shows, such as “10k neurons a day”."""
-    return limit_words({name: limits[name] for name in limits if name not in IN_COLUMNS})
+    others = sorted(limits.keys() - set(IN_COLUMNS), key=_place)
+    return " · ".join(f"{quantity(limits[name], short=True)} {_in_full(name)}" for name in others)
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER)), name
+
+
+def _in_full(name: str) -> str:
+    if name not in LIMIT_NAMES:
+        return _WORDS.get(name, name)
+    unit, window = LIMIT_NAMES[name]
+    return f"{unit} {'an' if window is Window.HOUR else 'a'} {window}"
 
 
 def span(figures: Iterable[int | None]) -> tuple[int, int] | None:
