@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dispatch, limiter, matching, overhead, resilience, soak
+from benchmarks import cache, dispatch, limiter, matching, overhead, resilience, soak
 from benchmarks.page import page
 from benchmarks.result import Result
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[bool], Coroutine[Any, Any, Result]]] = {
     "matching": matching.run,
     "dispatch": dispatch.run,
     "limiter": limiter.run,
+    "cache": cache.run,
     "resilience": resilience.run,
     "overhead": overhead.run,
     "soak": soak.run,
