@@ -60,8 +60,10 @@ def supervise(*, is_demo: bool, sign_in_link: str) -> int:
 
 
 def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    """For the terminal; one that was closed is no reason to stop."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 class QuickPoller(Poller):  # type: ignore[misc]  # supervisor ships no types
