@@ -47,6 +47,8 @@ _CLEANER = nh3.Cleaner(
     attributes=_ATTRIBUTES,
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer nofollow",
+    # Markers and quotation lines stand where the text begins; the style sheet turns paragraphs.
+    set_tag_attribute_values={tag: {"dir": "auto"} for tag in ("blockquote", "ol", "ul")},
 )
 
 

@@ -88,3 +88,11 @@ def test_an_endless_answer_stands_as_it_came() -> None:
     html = render_markdown("<b>" + "word " * 30_000)
     assert html.startswith('<pre tabindex="0">&lt;b&gt;word')
     assert html.count("word") == 30_000
+
+
+def test_lists_and_quotations_take_their_direction_from_their_text() -> None:
+    """Their markers stand where the text begins, whatever its script; a list keeps its start."""
+    html = render_markdown("- قائمة\n\n3. three\n\n> שלום")
+    assert '<ul dir="auto">' in html
+    assert '<ol start="3" dir="auto">' in html
+    assert '<blockquote dir="auto">' in html
