@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -42,21 +40,16 @@ def test_the_same_model_at_several_providers_is_one_model() -> None:
     assert {"groq", "openrouter", "cloudflare"} <= set(offers)
 
 
-def test_a_second_run_writes_nothing_and_is_quick() -> None:
+def test_a_second_run_writes_nothing() -> None:
     """It reads three tables and compares."""
     sync_catalog()
-    began = time.perf_counter()
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         result = sync_catalog()
-    took_s = time.perf_counter() - began
 
     assert not result.has_changes
     written = [one["sql"] for one in queries if one["sql"].split()[0] in {"INSERT", "UPDATE"}]
     assert written == []
     assert len(queries) <= 8
-    assert took_s < 1
 
 
 def test_choices_survive() -> None:
