@@ -164,6 +164,7 @@ async def _callers(
         base_url=f"{url}/sim-quota/v1",
         auth="none",
         limits=parse_limits(dict(limits or {})),
+        hides_limits=limits is None,
         limit_headers=_HEADERS,
     )
     policy = StaticPolicy(_POLICY)

@@ -43,7 +43,7 @@ class Entrance:
         longest_s = _longest_s(attempt, policy.limiter)
         rank_s = put_back_s(attempt.call.request.priority, policy.dispatch)
         stand = Stand(int(rank_s * _US), min(longest_s, attempt.call.remaining_s))
-        arrived = _now()
+        arrived = asyncio.get_running_loop().time()
         try:
             while True:
                 attempt.call.check_deadline()
@@ -51,7 +51,7 @@ class Entrance:
                     asked = await self._ask(attempt, stand)
                     if isinstance(asked, Admission):
                         stand.leave(has_passed=True)
-                        with _heard(place, attempt, arrived):
+                        with _heard(place, attempt):
                             yield asked
                         return
                 await self._wait(attempt, stand, asked, longest_s)
@@ -75,13 +75,13 @@ class Entrance:
         waiter, refusal.retry_after_s = self.admissions.limiter.stand_in_line(bill, stand, wait_s)
         if refusal.retry_after_s > left_s:
             raise refusal
-        began = _now()
+        began_s = attempt.call.elapsed_s
         try:
             await waiter.turn(left_s)
         except TimeoutError:
             raise refusal from None
         finally:
-            attempt.limiter_wait_s += _now() - began
+            attempt.limiter_wait_s += attempt.call.elapsed_s - began_s
             stand.would_wait_s = longest_s - attempt.limiter_wait_s
 
     @asynccontextmanager
@@ -108,24 +108,15 @@ def _longest_s(attempt: Try, policy: LimiterPolicy) -> float:
 
 
 @contextmanager
-def _heard(place: Place, attempt: Try, arrived: float) -> Iterator[None]:
+def _heard(place: Place, attempt: Try) -> Iterator[None]:
     """The provider's lane hears how the call was borne."""
     place.started()
-    began = _now()
+    began_s = attempt.call.elapsed_s - attempt.started_s
     try:
         yield
     except _OVERLOADS:
         place.refused()
         raise
-    place.answered(_latency_s(attempt, began - arrived, _now() - began))
-
-
-def _latency_s(attempt: Try, waited_s: float, whole_s: float) -> float:
-    """From sending to the first token: what follows depends on the answer's length."""
-    if attempt.first_token_s is None:
-        return whole_s
-    return max(0.0, attempt.first_token_s - waited_s)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+    # To the first token where there was one: what follows depends on the answer's length.
+    ended_s = attempt.first_token_s or attempt.call.elapsed_s - attempt.started_s
+    place.answered(max(0.0, ended_s - began_s))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.limiter.quota import Level, LimitLevel, LimitSource, Quota
+from gateway.limiter.quota import UNSAID, Level, LimitLevel, LimitSource, Quota
 
 _US = 1_000_000
 _PER_WINDOW = 6
@@ -16,6 +16,8 @@ def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
     levels = []
     for at, limit in enumerate(quota.limits):
         held, source, age_us, used, wait_us, free_us = rest[_PER_WINDOW * at :][:_PER_WINDOW]
+        if held >= UNSAID:
+            continue  # nothing is known of it yet
         levels.append(
             LimitLevel(
                 limit=limit,

@@ -71,7 +71,7 @@ class Limiter:
         self._clock = clock
         self._local = LocalLimiter()
         self._process = uuid.uuid4().hex[:12]
-        self.lines = Lines(self._drop_ticket)
+        self.lines = Lines(clock, self._drop_ticket)
         self._owed: deque[tuple[Sequence[str], list[int | str]]] = deque(maxlen=_OWED)
         store.when_back(self._pay)
 

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable
 from operator import sub
 
+from gateway.clock import Clock
 from gateway.limiter.quota import Quota
 
 _ASK_AGAIN_S = 0.5  # what other processes gave back is found out so late at most
@@ -29,31 +30,34 @@ class Waiter:
         self.due_us = due_us
         self.rank_us = rank_us
         self.is_gone = False
-        self.ask_at = 0.0  # by the loop's clock
+        self.ask_at = 0.0  # by the clock
         self.bell = asyncio.Event()
         self._line = line
+        self._clock = line.clock
 
     def told(self, wait_s: float) -> None:
         """Redis sees no room before; something may be given back earlier."""
-        self.ask_at = _now() + min(wait_s, _ASK_AGAIN_S)
+        self.ask_at = self._clock.monotonic() + min(wait_s, _ASK_AGAIN_S)
 
     async def turn(self, within_s: float) -> None:
         """Until it is first and it is time to ask; raises TimeoutError."""
-        async with asyncio.timeout(within_s):
-            while self._line.first is not self or self.ask_at > _now():
-                await self._rung()
+        until = self._clock.monotonic() + within_s
+        while True:
+            now, is_first = self._clock.monotonic(), self._line.first is self
+            if is_first and self.ask_at <= now:
+                return
+            if now >= until:
+                raise TimeoutError
+            await self._rung(min(until, self.ask_at if is_first else until) - now)
 
-    async def _rung(self) -> None:
+    async def _rung(self, within_s: float) -> None:
         self.bell.clear()
-        loop = asyncio.get_running_loop()
-        timer = None
-        if self._line.first is self:
-            timer = loop.call_at(self.ask_at, self.bell.set)
+        timer = asyncio.ensure_future(self._clock.sleep(within_s))
+        timer.add_done_callback(lambda _: self.bell.set())
         try:
             await self.bell.wait()
         finally:
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
 
     @property
     def next_due(self) -> Waiter | None:
@@ -68,8 +72,9 @@ class Waiter:
 class Line:
     """The calls of this process that wait for one quota."""
 
-    def __init__(self, quota: Quota, on_empty: Callable[[Line, bool], None]) -> None:
+    def __init__(self, quota: Quota, clock: Clock, on_empty: Callable[[Line, bool], None]) -> None:
         self.quota = quota
+        self.clock = clock
         self.length = 0
         self._heap: list[tuple[int, int, Waiter]] = []
         self._arrivals = itertools.count()
@@ -121,14 +126,15 @@ class Line:
         """The first one may ask now: somebody passed, left, or gave something back."""
         first = self.first
         if first is not None:
-            first.ask_at = 0.0
+            first.ask_at = self.clock.monotonic()
             first.bell.set()
 
 
 class Lines:
     """All lines of this process; `on_forsaken` hears when all left one without passing."""
 
-    def __init__(self, on_forsaken: Callable[[Quota], None]) -> None:
+    def __init__(self, clock: Clock, on_forsaken: Callable[[Quota], None]) -> None:
+        self._clock = clock
         self._lines: dict[Quota, Line] = {}
         self._on_forsaken = on_forsaken
 
@@ -142,7 +148,7 @@ class Lines:
     def join(self, quota: Quota, costs: Costs, due_us: int, rank_us: int) -> Waiter:
         line = self._lines.get(quota)
         if line is None:
-            line = self._lines[quota] = Line(quota, self._emptied)
+            line = self._lines[quota] = Line(quota, self._clock, self._emptied)
         return line.join(costs, due_us, rank_us)
 
     def ring(self, quota: Quota) -> None:
@@ -158,7 +164,3 @@ class Lines:
 
 def _summed(many: list[Costs]) -> Costs:
     return tuple(map(sum, zip(*many, strict=True)))
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

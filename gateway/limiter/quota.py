@@ -10,7 +10,7 @@ from functools import lru_cache
 from gateway import keys
 from gateway.limiter.calendar import edges_us
 from gateway.limiter.window import Calendar, Window
-from gateway.types import Limit, Target, Unit
+from gateway.types import LIMIT_NAMES, Limit, LimitHeader, Target, Unit
 from gateway.types import Window as Span
 
 
@@ -19,7 +19,7 @@ class Quota:
     """The windows of one (provider, key, pool), and their keys; all in one hash slot.
 
     `unknown` is a limit of which nobody has published how much it is; its amount is the most that
-    is ever let through.
+    is ever let through. Limits of `UNSAID` are named by the answers' headers only.
     """
 
     provider: str
@@ -42,8 +42,10 @@ class Quota:
 
     @classmethod
     def of(cls, target: Target, unknown_most: int) -> Quota:
-        most = unknown_most if target.hides_limits else 0
-        return _quota(target.provider, target.key_id, target.pool, target.limits, most)
+        who = target.provider, target.key_id, target.pool
+        if not target.hides_limits:
+            return _quota(who, target.limits)
+        return _quota(who, target.limits, unknown_most, target.limit_headers)
 
     def costs(self, prompt_tokens: int, completion_tokens: int) -> tuple[int, ...]:
         """What a call takes from each window.
@@ -71,14 +73,27 @@ class Quota:
 
 @lru_cache(maxsize=10_000)
 def _quota(
-    provider: str, key_id: str, pool: str, limits: tuple[Limit, ...], unknown_most: int
+    who: tuple[str, str, str],
+    limits: tuple[Limit, ...],
+    unknown_most: int = 0,
+    limit_headers: tuple[LimitHeader, ...] = (),
 ) -> Quota:
-    if not unknown_most or any(one.window.seconds <= _SHORT_S for one in limits):
-        return Quota(provider, key_id, pool, limits)
-    unknown = Limit(Unit.REQUESTS, Span.MINUTE, unknown_most)
-    return Quota(provider, key_id, pool, (*limits, unknown), unknown)
+    known = {(one.unit, one.window) for one in limits}
+    unsaid = tuple(
+        Limit(unit, window, UNSAID)
+        for unit, window in sorted(set(LIMIT_NAMES.values()) - known)
+        if any(one.meaning == f"limit {unit}/{window}" for one in limit_headers)
+    )
+    per_minute = (Unit.REQUESTS, Span.MINUTE)
+    is_paced = any(one.window.seconds <= _SHORT_S for one in limits)
+    if not unknown_most or is_paced:
+        return Quota(*who, limits + unsaid)
+    unknown = Limit(*per_minute, unknown_most)
+    others = tuple(one for one in unsaid if (one.unit, one.window) != per_minute)
+    return Quota(*who, (*limits, unknown, *others), unknown)
 
 
+UNSAID = 1_000_000_000  # as lua/limits.lua has it
 _SHORT_S = Span.MINUTE.seconds
 _ANY_TIME_US = 1_800_000_000_000_000
 

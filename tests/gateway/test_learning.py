@@ -26,7 +26,7 @@ from gateway.limiter.quota import (
 )
 from gateway.policy import LimiterPolicy, Policy, StaticPolicy
 from gateway.store import Store
-from gateway.types import Limit, SaidLimit, Target, Unit, Window, parse_limits
+from gateway.types import Limit, LimitHeader, SaidLimit, Target, Unit, Window, parse_limits
 from tests.gateway.test_window import ManualClock
 from tests.gateway.upstream import make_target
 
@@ -212,6 +212,24 @@ async def test_a_said_limit_ends_the_guessing(bench: Bench) -> None:
     await bench.answer(await bench.take(target, 20), rpm=Reading(amount=30))
     level = await bench.level(target)
     assert (level.amount, level.source) == (30, LimitSource.HEADERS)
+
+
+async def test_limits_that_only_headers_name(bench: Bench) -> None:
+    """Tokens a minute are not published; from the first answer on they are known, and kept to."""
+    headers = (LimitHeader("x-limit", "limit tokens/minute", "integer"),)
+    target = make_target(hides_limits=True, limit_headers=headers)
+    (only,) = (await bench.limiter.levels([target]))[target].limits
+    assert only.limit.name == "rpm"
+    first = await bench.limiter.reserve(target, 400, 600)
+    readings = learned(first.quota, headers, {"x-limit": "1500"}, None)
+    told = Settlement(tokens=1000, readings=readings, is_answered=True)
+    await bench.limiter.settle(first, told)
+    level = await bench.level(target, "tpm")
+    assert (level.amount, level.left, level.source) == (1500, 500, LimitSource.HEADERS)
+    with pytest.raises(RateLimited):
+        await bench.limiter.reserve(target, 501, 1)
+    bench.wait(_MINUTE_S)
+    await bench.limiter.reserve(target, 100, 5000)  # the wish is longer than the limit: alone
 
 
 async def test_what_was_learned_survives_a_restart(bench: Bench, redis_url: str) -> None:

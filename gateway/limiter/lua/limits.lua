@@ -9,6 +9,7 @@
 --   t:<process>     "due expires cost cost ...": who waits first in that process (line.lua)
 
 local STATE_TTL_MS = 40 * 86400000
+local UNSAID = 1000000000 -- of a limit that is there, but has not been named yet
 
 local function read_state(key)
   local flat, state = redis.call('HGETALL', key), {}
@@ -45,12 +46,12 @@ end
 
 -- {top: never more than this, full: what holds, source, at: when that was learned in us}
 local function limit_of(state, name, published, now_us, span)
-  local limit = {top = published, full = published, source = 'published', at = 0}
+  local limit = {published = published, top = published, full = published, source = 'published', at = 0}
   local said = state['h:' .. name]
   if said then
     local amount, trusted, at = string.match(said, '^(%d+) (%d+) (%d+)$')
     if tonumber(trusted) > now_us then
-      limit = {top = tonumber(amount), full = tonumber(amount), source = 'headers', at = tonumber(at)}
+      limit.top, limit.full, limit.source, limit.at = tonumber(amount), tonumber(amount), 'headers', tonumber(at)
     end
   end
   local measured = measured_of(state, name)
@@ -81,10 +82,11 @@ local function warm_wait_us(state, full, live, now_us, need, span, warm)
   return math.max(1, math.min(at, warm.us) - past)
 end
 
--- Microseconds until `cost` fits behind `ahead` that others wait for: 0 now, -1 never.
+-- Microseconds until `cost` fits behind `ahead` that others wait for: 0 now, -1 never. What fits
+-- into the published limit only goes out alone: its cost is a wish that was held to that.
 local function limit_wait_us(state, limit, live, sum, now_us, ahead, cost, span, warm)
-  if limit.top == 0 or cost > limit.top then return -1 end
-  local amount, need = math.max(limit.full, cost), ahead + cost -- a large call goes out alone
+  if limit.top == 0 or cost > math.max(limit.top, limit.published) then return -1 end
+  local amount, need = math.max(limit.full, cost), ahead + cost
   local rounds = 0
   if need > amount then rounds = math.floor((need - 1) / amount) end
   local wait = window_wait_us(live, sum, now_us, amount, need - rounds * amount, span)

@@ -72,9 +72,10 @@ local function lower(window, sum)
   if is_same then
     from = before.from
   else -- with little let through, its count tells nothing
-    from = sum >= full * keeps and math.min(full, sum) or full
+    from = (sum >= full * keeps or full >= UNSAID) and math.min(full, sum) or full
   end
-  local lowest = math.max(1, math.floor(window.limit.top * least), math.floor(from * keeps))
+  local floor = window.limit.top < UNSAID and math.floor(window.limit.top * least) or 0
+  local lowest = math.max(1, floor, math.floor(from * keeps))
   local held = is_same and before.amount or math.min(from, sum)
   local amount = math.max(math.min(lowest, from), held - window.cost)
   local times = 1
