@@ -179,7 +179,10 @@ def _both(first: AddressCheck, second: AddressCheck | None) -> AddressCheck:
 @functools.cache
 def _tls() -> ssl.SSLContext:
     """Made once: to read all the trusted certificates takes a quarter of a second."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    # aiohttp speaks nothing newer; hosts that are not told so may begin with HTTP/2.
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _new_client(check: AddressCheck) -> httpx.AsyncClient:

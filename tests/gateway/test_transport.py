@@ -9,6 +9,7 @@ import pytest
 
 from gateway.addresses import AddressRefused, never_metadata, only_public
 from gateway.client import Gateway
+from gateway.errors import AllTargetsFailed
 from gateway.simulator.server import running_simulator
 from tests.factories import make_scenario, make_sim_provider
 from tests.gateway.upstream import Received, Wire, answers, ask, chat, make_target, upstream
@@ -56,6 +57,23 @@ async def test_cookies_do_not_travel(gateway: Gateway) -> None:
         provider.script = answers
         await gateway.complete(ask(), [provider.target()])
     assert "cookie" not in provider.received[1].headers
+
+
+async def test_a_tls_host_is_told_which_http_follows(gateway: Gateway) -> None:
+    """Else some hosts begin with HTTP/2, which is no answer to us."""
+    hello = b""
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal hello
+        hello = await reader.read(4_000)
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(AllTargetsFailed):
+        await gateway.complete(ask(), [make_target(f"https://127.0.0.1:{port}/v1")])
+    server.close()
+    assert b"\x08http/1.1" in hello
 
 
 @pytest.mark.parametrize(
