@@ -18,8 +18,7 @@ from gateway.limiter.learning import learned, refused_for, rest_s
 from gateway.limiter.limiter import Bill, Limiter, Stand
 from gateway.limiter.quota import Quota, Reservation, Settlement
 from gateway.policy import PolicySource
-from gateway.resilience.breaker import Breakers, verdict_on
-from gateway.resilience.breaker_rules import Verdict
+from gateway.resilience.breaker import Breakers, is_judged
 from gateway.resilience.key_rests import KeyRests
 from gateway.store import Store, StoreAwayError
 from gateway.types import Unit
@@ -77,8 +76,8 @@ class Admissions:
         """Key, breaker and limiter learn how it ended: at once, and in one round trip."""
         target, tests_key = attempt.target, attempt.call.request.tests_key
         self.key_rests.hear(target, error, is_test=tests_key)
-        if not tests_key and (admission.is_probe or verdict_on(error)[0] is not Verdict.NEUTRAL):
-            self.breakers.leave(target, attempt.id, error)
+        if not tests_key and (admission.is_probe or is_judged(error)):
+            self.breakers.leave(target, attempt.id, error, attempt.took_s)
         if isinstance(error, GatewayError) and not was_reached(error):
             self.limiter.cancel(admission.reservation)
             return

@@ -94,6 +94,7 @@ class Attempts:
         They hear at once: the next attempt finds the quota at rest and the breaker open.
         """
         async with self.entrance.entered(attempt) as admission:
+            attempt.note_sent()
             answer, is_told = Answer(), False
             attempt.call.underway = answer
             try:

@@ -18,6 +18,7 @@ class Call:
         self.attempts: list[Attempt] = []
         self.last_error: GatewayError | None = None
         self.has_begun = False  # text has reached the caller: no second answer may follow
+        self.tries = 0
         self.underway: Answer | None = None  # of the attempt that a provider works on, or did
         self._clock = clock
         self._began = clock.monotonic()
@@ -81,10 +82,23 @@ class Try:
         self.target = target
         self.is_last = is_last  # no other target is left
         self.is_over = False
-        self.id = f"{call.request.call_id}.{len(call.attempts)}"
-        self.started_s = call.elapsed_s
+        self.id = f"{call.request.call_id}.{call.tries}"
+        call.tries += 1
+        self.started_s = self.sent_s = call.elapsed_s
         self.limiter_wait_s = 0.0
         self.first_token_s: float | None = None  # from the attempt's start
+
+    def note_sent(self) -> None:
+        """It has waited for its turn and its quota; what follows is the provider's time."""
+        self.sent_s = self.call.elapsed_s
+
+    @property
+    def took_s(self) -> float:
+        """From sending to the first token, or until now: what follows depends on the length."""
+        until_s = self.call.elapsed_s
+        if self.first_token_s is not None:
+            until_s = self.started_s + self.first_token_s
+        return until_s - self.sent_s
 
     def note_token(self) -> None:
         if self.first_token_s is None:

@@ -208,6 +208,21 @@ class Gateway:
         """The targets whose key was refused and is set aside, with what was said; one trip."""
         return await self._admissions.key_rests.resting(targets)
 
+    async def force_breaker(
+        self, provider: str, model: str | None, *, is_open: bool, for_s: float, reason: str
+    ) -> None:
+        """Hold an offer's calls back, or let them through; of a provider where `model` is None.
+
+        In every process, for `for_s` seconds; raises ValueError, and StoreAwayError without Redis.
+        """
+        await self._admissions.breakers.force(
+            provider, model, is_open=is_open, for_s=for_s, reason=reason
+        )
+
+    async def reset_breaker(self, provider: str, model: str | None) -> None:
+        """Close it, forget what it counted and what was forced; raises StoreAwayError."""
+        await self._admissions.breakers.reset(provider, model)
+
     async def cache_counters(self, day: str) -> dict[str, int]:
         """Of a day (YYYY-MM-DD, UTC), as {"completion:memory:hits": 3, ...}."""
         return await self.cache.counters(day)

@@ -19,7 +19,7 @@ for i = 1, rests do
 end
 
 local wait, binding, held = breakers_wait_us(first_breaker, breakers, breaker_args, now_us)
-if wait > 0 then return {'breaker', wait, binding, held[binding].reason, now_us, 0} end
+if wait > 0 then return {'breaker', wait, binding, breaker_why(held[binding], now_us), now_us, 0} end
 
 local quota, amount
 if KEYS[quota_at] then

@@ -11,7 +11,11 @@ from gateway.policy.fields import Group, tunable
 class BreakerPolicy(Group):
     window_s: float = tunable(
         60.0, unit="s", minimum=1, maximum=3600,
-        help="Failures are counted over this sliding window.",
+        help="Calls are counted over this sliding window.",
+    )  # fmt: skip
+    window_calls: int = tunable(
+        200, unit="calls", minimum=1, maximum=1_000_000,
+        help="The window ends where it holds this many calls: of a busy offer only the last count.",
     )  # fmt: skip
     offer_min_calls: int = tunable(
         5, unit="calls", minimum=1, maximum=1000,
@@ -29,6 +33,14 @@ class BreakerPolicy(Group):
     provider_failure_rate: float = tunable(
         0.8, unit="fraction", minimum=0.01, maximum=1,
         help="A provider's breaker opens at this share of failures.",
+    )  # fmt: skip
+    slow_call_s: float = tunable(
+        45.0, unit="s", minimum=0.01, maximum=3600,
+        help="An answer is slow when its first token, or an unstreamed answer, takes longer.",
+    )  # fmt: skip
+    slow_rate: float = tunable(
+        0.9, unit="fraction", minimum=0.01, maximum=1,
+        help="A breaker also opens at this share of slow answers.",
     )  # fmt: skip
     cooldown_s: float = tunable(
         15.0, unit="s", minimum=0.1, maximum=3600,

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gateway import keys
@@ -14,24 +15,43 @@ from gateway.clock import Clock
 from gateway.doors import Door, Doors, Passage, pass_doors
 from gateway.errors import CircuitOpen, ProviderError
 from gateway.policy import BreakerPolicy, PolicySource
-from gateway.resilience.breaker_rules import SLOTS, Breaker, BreakerState, Rules, Verdict
+from gateway.resilience.breaker_rules import (
+    SLOTS,
+    Breaker,
+    BreakerState,
+    Forced,
+    Rules,
+    Verdict,
+)
 from gateway.store import Script, Store, StoreAwayError
 from gateway.types import Target
 
-_LEAVE = Script("lua/time.lua", "resilience/lua/breaker.lua", "resilience/lua/leave.lua")
-_LOOK = Script("lua/time.lua", "resilience/lua/breaker.lua", "resilience/lua/look.lua")
+_SHARED = ("lua/time.lua", "resilience/lua/breaker.lua")
+_LEAVE = Script(*_SHARED, "resilience/lua/leave.lua")
+_LOOK = Script(*_SHARED, "resilience/lua/look.lua")
+_FORCE = Script(*_SHARED, "resilience/lua/force.lua")
 _US = 1_000_000
 _LOCAL_BREAKERS = 10_000
+_LONGEST_FORCE_S = 30 * 86_400
+_BY_HAND = "by hand: "  # begins the reason of a forced breaker
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerView:
-    """A breaker as people see it; `state` is None while Redis is away."""
+    """A breaker as people see it; `state` is None while Redis is away.
+
+    `forced_for_s` is how long it still is as a person forced it to be; 0: nobody did.
+    """
 
     state: BreakerState | None
     retry_in_s: float = 0.0
     trips: int = 0
     reason: str = ""
+    forced_for_s: float = 0.0
+
+    @property
+    def is_forced(self) -> bool:
+        return self.forced_for_s > 0
 
 
 class Breakers:
@@ -60,7 +80,7 @@ class Breakers:
 
     def door(self, target: Target) -> Door:
         args: list[int] = []
-        for one in self._rules():
+        for one in self._rules(target):
             args += (one.probes, one.probe_ttl_us)
         return Door(_names(target), args)
 
@@ -68,38 +88,64 @@ class Breakers:
         """By the `number`th breaker of the door."""
         who = (target.provider_name or target.provider) if number == 1 else target.label
         because = f" after failures: {reason}" if reason else "."
+        if reason.startswith(_BY_HAND):
+            because = f", {reason}"
         return CircuitOpen(f"{who} is given a rest{because}", retry_after_s=wait_us / _US)
 
     def check_alone(self, target: Target) -> None:
         """Raise CircuitOpen by what this process knows itself."""
         now_us = _now_us()
         breakers = [self._breaker(name) for name in _names(target)]
-        waits = [one.wait_us(now_us, r) for one, r in zip(breakers, self._rules(), strict=True)]
+        rules = self._rules(target)
+        waits = [one.wait_us(now_us, rule) for one, rule in zip(breakers, rules, strict=True)]
         if worst := max(waits):
             binding = waits.index(worst)
-            raise self.refusal(target, binding + 1, worst, breakers[binding].reason)
+            raise self.refusal(target, binding + 1, worst, breakers[binding].why(now_us))
 
     def enter_alone(self, target: Target, call_id: str) -> bool:
         """Pass this process' own breakers, which `check_alone` has found passable."""
         breakers = [self._breaker(name) for name in _names(target)]
-        for one, rule in zip(breakers, self._rules(), strict=True):
+        for one, rule in zip(breakers, self._rules(target), strict=True):
             one.enter(call_id, _now_us(), rule)
         return any(call_id in one.probes for one in breakers)
 
     def leave(
-        self, target: Target, call_id: str, error: BaseException | None
+        self, target: Target, call_id: str, error: BaseException | None, took_s: float = 0.0
     ) -> asyncio.Future[Any]:
-        """Tell both breakers how the call came out; `None` is an answer."""
-        verdict, reason = verdict_on(error)
-        rules = self._rules()
+        """Tell both breakers how the call came out; an `error` of None is an answer."""
+        policy = self._policy.at(target.provider, target.model).breaker
+        verdict, reason = verdict_on(error, took_s, policy)
+        rules = self._rules(target)
         names = _names(target)
         self._leave_alone(names, rules, call_id, verdict, reason)
         args: list[str | int | float] = [self._clock.store_us(), call_id, keys.BREAKER_TTL_S]
         args += [verdict.value, reason]
         for one in rules:
-            args += (one.slot_us, one.min_calls, one.failure_rate)
-            args += (one.cooldown_us, one.max_cooldown_us)
+            args += (one.slot_us, one.min_calls, one.window_calls, one.failure_rate, one.slow_rate)
+            args += (one.cooldown_us, one.max_cooldown_us, one.probe_ttl_us)
         return self._store.run(_LEAVE, names, args)
+
+    async def force(
+        self, provider: str, model: str | None, *, is_open: bool, for_s: float, reason: str
+    ) -> None:
+        """Hold calls back, or let them all through, for a time and whatever they are like.
+
+        Of a provider (`model` None) or an offer. Raises ValueError on a time that is none,
+        StoreAwayError while Redis is away: then nobody else would know of it.
+        """
+        if not 1 <= for_s <= _LONGEST_FORCE_S:
+            raise ValueError(f"for_s must lie between 1 and {_LONGEST_FORCE_S} s")
+        name, state = _name(provider, model), "open" if is_open else "closed"
+        why, for_us = _BY_HAND + reason, int(for_s * _US)
+        args = (self._clock.store_us(), state, for_us, why, keys.BREAKER_TTL_S)
+        await self._store.run(_FORCE, [name], args)
+        self._breaker(name).forced = Forced(BreakerState(state), _now_us() + for_us, why)
+
+    async def reset(self, provider: str, model: str | None) -> None:
+        """Closed, not forced, and nothing counted. Raises StoreAwayError while Redis is away."""
+        name = _name(provider, model)
+        await self._store.ask(("DEL", name))
+        self._local.pop(name, None)
 
     async def states(
         self, pairs: Sequence[tuple[str, str | None]]
@@ -115,8 +161,12 @@ class Breakers:
             return dict.fromkeys(different, BreakerView(None))
         return {pair: _view(*reply) for pair, reply in zip(different, replies, strict=True)}
 
-    def _rules(self) -> tuple[Rules, Rules]:
-        return _rules(self._policy.current().breaker)
+    def _rules(self, target: Target) -> tuple[Rules, Rules]:
+        """The provider's, by its own policy, and the offer's."""
+        return (
+            _rules(self._policy.at(target.provider).breaker)[0],
+            _rules(self._policy.at(target.provider, target.model).breaker)[1],
+        )
 
     def _leave_alone(
         self,
@@ -138,8 +188,17 @@ class Breakers:
         return breaker
 
 
-def verdict_on(error: BaseException | None) -> tuple[Verdict, str]:
+def is_judged(error: BaseException | None) -> bool:
+    """Whether it says anything of the provider; `None` is an answer."""
+    return error is None or (isinstance(error, ProviderError) and error.counts_as_failure)
+
+
+def verdict_on(
+    error: BaseException | None, took_s: float, policy: BreakerPolicy
+) -> tuple[Verdict, str]:
     """Only what the provider did wrong is a failure; a refusal that it may make is none."""
+    if error is None and took_s > policy.slow_call_s:
+        return Verdict.SLOW, f"It took {took_s:.3g} s to answer."
     if error is None:
         return Verdict.SUCCESS, ""
     if isinstance(error, ProviderError) and error.counts_as_failure:
@@ -147,6 +206,7 @@ def verdict_on(error: BaseException | None) -> tuple[Verdict, str]:
     return Verdict.NEUTRAL, ""
 
 
+@lru_cache(maxsize=1000)  # the same few in every call
 def _rules(policy: BreakerPolicy) -> tuple[Rules, Rules]:
     """The provider's and the offer's."""
     judged = (
@@ -157,7 +217,9 @@ def _rules(policy: BreakerPolicy) -> tuple[Rules, Rules]:
         Rules(
             slot_us=int(policy.window_s * _US) // SLOTS,
             min_calls=min_calls,
+            window_calls=max(min_calls, policy.window_calls),
             failure_rate=failure_rate,
+            slow_rate=policy.slow_rate,
             cooldown_us=int(policy.cooldown_s * _US),
             max_cooldown_us=int(policy.max_cooldown_s * _US),
             probes=policy.probes,
@@ -176,15 +238,15 @@ def _name(provider: str, model: str | None) -> str:
     return keys.provider_breaker(provider) if model is None else keys.offer_breaker(provider, model)
 
 
-def _view(left_us: int, trips: int, reason: bytes | str) -> BreakerView:
-    if left_us == 0:
-        return BreakerView(BreakerState.CLOSED)
-    state = BreakerState.OPEN if left_us > 0 else BreakerState.HALF_OPEN
-    return BreakerView(state, max(0, left_us) / _US, trips, _text(reason))
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+def _view(state: bytes, left_us: int, trips: int, reason: bytes, is_forced: int) -> BreakerView:
+    left_s = left_us / _US
+    return BreakerView(
+        state=BreakerState(state.decode()),
+        retry_in_s=left_s if state == b"open" else 0.0,
+        trips=trips,
+        reason=reason.decode(errors="replace"),
+        forced_for_s=left_s if is_forced else 0.0,
+    )
 
 
 def _now_us() -> int:

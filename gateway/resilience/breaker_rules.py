@@ -1,11 +1,13 @@
 """A breaker's rules as a pure function of its state: the reference of what lua/*.lua does.
 
-    closed --failure rate reached--> open --cool-down over--> half-open --probe answers--> closed
-                                      ^                          |
-                                      +------ a probe fails -----+  at once, with a longer cool-down
+    closed --many fail or are slow--> open --cool-down over--> half-open --probe answers--> closed
+                                       ^                          |
+                                       +------ a probe fails -----+  at once, resting longer
 
-Calls are counted in slots of a sliding window. Half-open is not stored: it is an open breaker
-whose cool-down is over. Integers, in microseconds.
+Calls are counted in slots of a sliding window, which ends where it holds enough of them: it is
+bounded in time and in number. Half-open is not stored: it is an open breaker whose cool-down is
+over. A person may force it open or closed for a time; then nothing is judged. Integers, in
+microseconds. A clock that was set back makes nobody wait for the hour to pass once more.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ class Verdict(StrEnum):
     """How a call came out, as far as a breaker cares."""
 
     SUCCESS = "success"
+    SLOW = "slow"  # answered, but so late that waiting for it does harm
     FAILURE = "failure"
     NEUTRAL = "neutral"  # cancelled, the caller's fault, a used-up quota
 
@@ -36,7 +39,9 @@ class Rules:
 
     slot_us: int
     min_calls: int
+    window_calls: int
     failure_rate: float
+    slow_rate: float
     cooldown_us: int
     max_cooldown_us: int
     probes: int
@@ -46,39 +51,69 @@ class Rules:
         """Doubled with every trip in a row."""
         return min(self.max_cooldown_us, self.cooldown_us << min(trips - 1, 30))
 
+    def is_reached(self, failures: int, slow: int, total: int) -> bool:
+        if total < self.min_calls:
+            return False
+        return failures >= self.failure_rate * total or slow >= self.slow_rate * total
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """By a person: open or closed until then, whatever the calls are like."""
+
+    state: BreakerState
+    until_us: int
+    reason: str
+
 
 @dataclass(slots=True)
 class Breaker:
     """`open_until_us` is 0 while closed; `trips` counts openings since it was last closed."""
 
     open_until_us: int = 0
+    opened_at_us: int = 0
     trips: int = 0
     reason: str = ""
-    failures: dict[int, int] = field(default_factory=dict)  # slot -> count
-    successes: dict[int, int] = field(default_factory=dict)
+    counts: dict[int, dict[Verdict, int]] = field(default_factory=dict)  # by slot
     probes: dict[str, int] = field(default_factory=dict)  # call -> when it is given back
+    forced: Forced | None = None
 
     def state(self, now_us: int) -> BreakerState:
+        if forced := self.in_force(now_us):
+            return forced.state
         if not self.open_until_us:
             return BreakerState.CLOSED
-        return BreakerState.OPEN if now_us < self.open_until_us else BreakerState.HALF_OPEN
+        is_cooling = self.opened_at_us <= now_us < self.open_until_us
+        return BreakerState.OPEN if is_cooling else BreakerState.HALF_OPEN
+
+    def in_force(self, now_us: int) -> Forced | None:
+        return self.forced if self.forced and now_us < self.forced.until_us else None
+
+    def why(self, now_us: int) -> str:
+        forced = self.in_force(now_us)
+        return forced.reason if forced else self.reason
 
     def wait_us(self, now_us: int, rules: Rules) -> int:
         """0 when a call may pass, else how long until it is worth asking again."""
-        if self.state(now_us) is not BreakerState.HALF_OPEN:
-            return max(0, self.open_until_us - now_us)
-        held = [until for until in self.probes.values() if until > now_us]
-        return 0 if len(held) < rules.probes else min(held) - now_us
+        match self.state(now_us):
+            case BreakerState.CLOSED:
+                return 0
+            case BreakerState.OPEN:
+                forced = self.in_force(now_us)
+                return (forced.until_us if forced else self.open_until_us) - now_us
+        held = self._held(now_us, rules)
+        return 0 if len(held) < rules.probes else min(held.values()) - now_us
 
     def enter(self, call: str, now_us: int, rules: Rules) -> None:
         """Let a call pass that need not wait; in half-open it holds a probe from now on."""
-        self.probes = {one: until for one, until in self.probes.items() if until > now_us}
+        self.probes = self._held(now_us, rules)
         if self.state(now_us) is BreakerState.HALF_OPEN:
             self.probes[call] = now_us + rules.probe_ttl_us
 
     def leave(self, call: str, verdict: Verdict, reason: str, now_us: int, rules: Rules) -> None:
-        was_probe = self.probes.pop(call, 0) > now_us
-        if verdict is Verdict.NEUTRAL:
+        was_probe = call in self._held(now_us, rules)
+        self.probes.pop(call, None)
+        if verdict is Verdict.NEUTRAL or self.in_force(now_us):
             return
         if was_probe:
             self._judge_probe(verdict, reason, now_us, rules)
@@ -86,32 +121,39 @@ class Breaker:
             self._count(verdict, reason, now_us, rules)
         # else: it began before the breaker opened and tells nothing new
 
+    def _held(self, now_us: int, rules: Rules) -> dict[str, int]:
+        last_us = now_us + rules.probe_ttl_us  # later ones are of a clock that was set back
+        return {one: until for one, until in self.probes.items() if now_us < until <= last_us}
+
     def _judge_probe(self, verdict: Verdict, reason: str, now_us: int, rules: Rules) -> None:
-        if verdict is Verdict.FAILURE:
+        if verdict is not Verdict.SUCCESS:
             self._open(reason, now_us, rules)
             return
-        self.open_until_us, self.trips, self.reason = 0, 0, ""
-        self.probes, self.failures, self.successes = {}, {}, {}
+        self.open_until_us, self.opened_at_us, self.trips, self.reason = 0, 0, 0, ""
+        self.probes, self.counts, self.forced = {}, {}, None
 
     def _count(self, verdict: Verdict, reason: str, now_us: int, rules: Rules) -> None:
         slot = now_us // rules.slot_us
-        counts = self.failures if verdict is Verdict.FAILURE else self.successes
-        counts[slot] = counts.get(slot, 0) + 1
-        for old in [one for one in counts if one <= slot - SLOTS]:
-            del counts[old]
-        if verdict is not Verdict.FAILURE:
+        of_slot = self.counts.setdefault(slot, {})
+        of_slot[verdict] = of_slot.get(verdict, 0) + 1
+        for other in [one for one in self.counts if not slot - SLOTS < one <= slot]:
+            del self.counts[other]
+        if verdict is Verdict.SUCCESS:
             return
-        failures = _sum(self.failures, slot)
-        total = failures + _sum(self.successes, slot)
-        if total >= rules.min_calls and failures >= rules.failure_rate * total:
+        failures = slow = total = 0
+        for one in range(slot, slot - SLOTS, -1):
+            counted = self.counts.get(one, {})
+            failures += counted.get(Verdict.FAILURE, 0)
+            slow += counted.get(Verdict.SLOW, 0)
+            total += sum(counted.values())
+            if total >= rules.window_calls:
+                break
+        if rules.is_reached(failures, slow, total):
             self._open(reason, now_us, rules)
 
     def _open(self, reason: str, now_us: int, rules: Rules) -> None:
         self.trips += 1
+        self.opened_at_us = now_us
         self.open_until_us = now_us + rules.cooldown_after(self.trips)
         self.reason = reason
-        self.probes, self.failures, self.successes = {}, {}, {}
-
-
-def _sum(counts: dict[int, int], slot: int) -> int:
-    return sum(count for one, count in counts.items() if one > slot - SLOTS)
+        self.probes, self.counts, self.forced = {}, {}, None

@@ -18,24 +18,41 @@ from gateway.errors import (
     InvalidRequest,
     ProviderUnavailable,
 )
-from gateway.policy import BreakerPolicy, Policy, StaticPolicy
+from gateway.policy import BreakerPolicy, Policy, RetryPolicy, Scope, StaticPolicy
 from gateway.resilience.breaker import Breakers, _rules
-from gateway.resilience.breaker_rules import Breaker, BreakerState, Verdict
+from gateway.resilience.breaker_rules import Breaker, BreakerState, Forced, Verdict
 from gateway.store import Store
 from gateway.types import Outcome, Target
 from tests.gateway.conftest import QUICK
 from tests.gateway.test_window import ManualClock
-from tests.gateway.upstream import answers, ask, make_target, refuses, upstream
+from tests.gateway.upstream import (
+    Received,
+    Wire,
+    answers,
+    ask,
+    make_target,
+    refuses,
+    upstream,
+)
 
 _POLICY = BreakerPolicy(
-    offer_min_calls=3, provider_min_calls=6, cooldown_s=10, probes=2, probe_ttl_s=60
+    offer_min_calls=3,
+    provider_min_calls=6,
+    window_calls=6,
+    cooldown_s=10,
+    probes=2,
+    probe_ttl_s=60,
+    slow_call_s=5,
+    slow_rate=0.6,
 )
 _TARGETS = (make_target(model="a"), make_target(model="b"))
-_ERRORS = {
-    Verdict.SUCCESS: None,
-    Verdict.FAILURE: ProviderUnavailable("down"),
-    Verdict.NEUTRAL: asyncio.CancelledError(),
+_ENDINGS: dict[Verdict, tuple[BaseException | None, float, str]] = {
+    Verdict.SUCCESS: (None, 5.0, ""),
+    Verdict.SLOW: (None, 5.1, "It took 5.1 s to answer."),
+    Verdict.FAILURE: (ProviderUnavailable("down"), 9.0, "down"),
+    Verdict.NEUTRAL: (asyncio.CancelledError(), 9.0, ""),
 }
+_ANY = _rules(_POLICY)[0]
 
 
 class BreakerMachine(RuleBasedStateMachine):
@@ -65,6 +82,30 @@ class BreakerMachine(RuleBasedStateMachine):
     def time_passes(self, microseconds: int) -> None:
         self.clock.now_us += microseconds
 
+    @rule()
+    def the_clock_is_set_back(self) -> None:
+        self.clock.now_us = max(3_600_000_000, self.clock.now_us - 3_600_000_000)
+
+    @rule(which=st.sampled_from([None, 0, 1]), is_open=st.booleans(), for_s=st.integers(1, 30))
+    def force(self, which: int | None, is_open: bool, for_s: int) -> None:
+        model, breaker = self.named(which)
+        self.loop.run_until_complete(
+            self.breakers.force("acme", model, is_open=is_open, for_s=for_s, reason="works")
+        )
+        state = BreakerState.OPEN if is_open else BreakerState.CLOSED
+        breaker.forced = Forced(state, self.clock.now_us + for_s * 1_000_000, "by hand: works")
+
+    @rule(which=st.sampled_from([None, 0, 1]))
+    def reset(self, which: int | None) -> None:
+        model, breaker = self.named(which)
+        self.loop.run_until_complete(self.breakers.reset("acme", model))
+        breaker.__init__()  # type: ignore[misc]  # as new
+
+    def named(self, which: int | None) -> tuple[str | None, Breaker]:
+        if which is None:
+            return None, self.provider
+        return _TARGETS[which].model, self.offers[_TARGETS[which]]
+
     @rule(which=st.sampled_from([0, 1]))
     def enter(self, which: int) -> None:
         target = _TARGETS[which]
@@ -91,12 +132,34 @@ class BreakerMachine(RuleBasedStateMachine):
             return
         call, which = self.under_way.pop(index % len(self.under_way))
         target = _TARGETS[which]
-        self.loop.run_until_complete(self.leaving(target, call, _ERRORS[verdict]))
+        error, took_s, reason = _ENDINGS[verdict]
+        self.loop.run_until_complete(self.leaving(target, call, error, took_s))
         for one, rules in zip((self.provider, self.offers[target]), self.both_rules, strict=True):
-            one.leave(call, verdict, "down", self.clock.now_us, rules)
+            one.leave(call, verdict, reason, self.clock.now_us, rules)
 
-    async def leaving(self, target: Target, call: str, error: BaseException | None) -> None:
-        await self.breakers.leave(target, call, error)
+    @rule(
+        which=st.sampled_from([0, 1]),
+        verdicts=st.lists(st.sampled_from(list(Verdict)), min_size=3, max_size=9),
+        pause_us=st.sampled_from([0, 1_000_000, 7_000_000]),
+    )
+    def calls_one_by_one(self, which: int, verdicts: list[Verdict], pause_us: int) -> None:
+        for verdict in verdicts:
+            before = len(self.under_way)
+            self.enter(which)
+            if len(self.under_way) > before:
+                self.leave(verdict, before)
+            self.clock.now_us += pause_us
+
+    @rule(which=st.sampled_from([0, 1]), probe_ends=st.sampled_from(list(Verdict)))
+    def fails_and_rests(self, which: int, probe_ends: Verdict) -> None:
+        self.calls_one_by_one(which, [Verdict.FAILURE] * 4, 0)
+        self.time_passes(max(0, self.offers[_TARGETS[which]].open_until_us - self.clock.now_us))
+        self.calls_one_by_one(which, [probe_ends] * 3, 0)
+
+    async def leaving(
+        self, target: Target, call: str, error: BaseException | None, took_s: float
+    ) -> None:
+        await self.breakers.leave(target, call, error, took_s)
 
     @invariant()
     def redis_knows_the_same(self) -> None:
@@ -104,14 +167,19 @@ class BreakerMachine(RuleBasedStateMachine):
         views = self.loop.run_until_complete(self.breakers.states(pairs))
         for pair, breaker in zip(pairs, (self.provider, *self.offers.values()), strict=True):
             assert views[pair].state is breaker.state(self.clock.now_us)
-            assert views[pair].trips == breaker.trips
+            now_us, view = self.clock.now_us, views[pair]
+            is_shut = view.state is not BreakerState.CLOSED
+            if is_shut or view.is_forced:
+                assert (view.trips, view.reason) == (breaker.trips, breaker.why(now_us))
+            assert view.is_forced == (breaker.in_force(now_us) is not None)
+            if view.state is BreakerState.OPEN:
+                assert view.retry_in_s == pytest.approx(breaker.wait_us(now_us, _ANY) / 1e6)
 
     @invariant()
     def never_more_probes_than_allowed(self) -> None:
         now_us = self.clock.now_us
         for breaker in (self.provider, *self.offers.values()):
-            held = [until for until in breaker.probes.values() if until > now_us]
-            assert len(held) <= _POLICY.probes
+            assert len(breaker._held(now_us, _ANY)) <= _POLICY.probes
 
 
 def test_lua_equals_the_reference(redis_url: str) -> None:
@@ -186,3 +254,68 @@ async def test_the_callers_fault_opens_nothing(redis_url: str) -> None:
                 await gateway.drain()
         views = await gateway.breaker_states([("acme", None), ("acme", "m")])
     assert {view.state for view in views.values()} == {BreakerState.CLOSED}
+
+
+async def test_slow_answers_open_it_too(redis_url: str) -> None:
+    """All answered, all far too late: it rests, and says why."""
+
+    async def late(wire: Wire, request: Received) -> None:
+        await asyncio.sleep(0.05)
+        await answers(wire, request)
+
+    policy = replace(QUICK, breaker=BreakerPolicy(offer_min_calls=3, slow_call_s=0.03))
+    async with (
+        Gateway.open(redis_url, policy=StaticPolicy(policy)) as gateway,
+        upstream(late) as provider,
+    ):
+        for _ in range(3):
+            await gateway.complete(ask(), [provider.target()])
+            await gateway.drain()
+        view = (await gateway.breaker_states([("acme", "m")]))["acme", "m"]
+        assert view.state is BreakerState.OPEN
+        assert "to answer" in view.reason
+        with pytest.raises(AllTargetsFailed, match="It took"):
+            await gateway.complete(ask(), [provider.target()])
+
+
+async def test_forced_open_and_closed(gateway: Gateway, redis_url: str) -> None:
+    """In every process: held back with the reason given, then let through though it fails."""
+    async with upstream(answers) as provider, Gateway.open(redis_url) as other:
+        target = provider.target()
+        await gateway.force_breaker("acme", None, is_open=True, for_s=60, reason="they move house")
+        for engine in (gateway, other):
+            with pytest.raises(AllTargetsFailed, match="by hand: they move house") as caught:
+                await engine.complete(ask(), [target])
+            assert caught.value.outcome is Outcome.CIRCUIT_OPEN
+            assert caught.value.retry_after_s == pytest.approx(60, abs=20)
+        view = (await gateway.breaker_states([("acme", None)]))["acme", None]
+        assert view.is_forced
+        assert provider.received == []
+
+        await gateway.force_breaker("acme", None, is_open=False, for_s=60, reason="I look")
+        await gateway.force_breaker("acme", "m", is_open=False, for_s=60, reason="I look")
+        provider.script = refuses(503)
+        for _ in range(12):
+            with pytest.raises(AllTargetsFailed, match="503"):
+                await gateway.complete(ask(), [target])
+            await gateway.drain()
+        assert len(provider.received) >= 12
+        await gateway.reset_breaker("acme", "m")
+        view = (await gateway.breaker_states([("acme", "m")]))["acme", "m"]
+        assert (view.state, view.is_forced) == (BreakerState.CLOSED, False)
+        with pytest.raises(ValueError, match="for_s"):
+            await gateway.force_breaker("acme", None, is_open=True, for_s=0, reason="")
+
+
+async def test_each_offer_by_its_own_policy(redis_url: str) -> None:
+    """What is patience for one is none for another."""
+    overrides = {Scope("acme", "touchy"): {"breaker.offer_min_calls": 1}}
+    policy = StaticPolicy(replace(QUICK, retry=RetryPolicy(max_attempts=1)), overrides)
+    async with Gateway.open(redis_url, policy=policy) as gateway, upstream(refuses(503)) as one:
+        for model in ("touchy", "calm"):
+            with pytest.raises(AllTargetsFailed):
+                await gateway.complete(ask(), [one.target(model)])
+        await gateway.drain()
+        views = await gateway.breaker_states([("acme", "touchy"), ("acme", "calm")])
+    assert views["acme", "touchy"].state is BreakerState.OPEN
+    assert views["acme", "calm"].state is BreakerState.CLOSED

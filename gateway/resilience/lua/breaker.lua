@@ -1,39 +1,66 @@
 -- Shared by the scripts of this folder, put before each of them. The reference, with the reasons,
 -- is resilience/breaker_rules.py. A breaker is a hash:
---   until, trips, reason: open until (us); openings since it was closed; why
---   f:<slot>, s:<slot>: failures and successes of the sliding window
+--   until, opened, trips, reason: open until, since (us); openings since it was closed; why
+--   f:<slot>, w:<slot>, s:<slot>: failures, slow answers and successes of the sliding window
 --   p:<call>: when (us) the probe of that call is given back
+--   forced, forced_until, forced_reason: by a person: open or closed, until (us), why
 
 local SLOTS = 10
 
 local function whole(number) return string.format('%.0f', number) end
 
 local function read_breaker(key)
-  local flat, breaker = redis.call('HGETALL', key), {open_until = 0, trips = 0, reason = '',
-    failures = {}, successes = {}, probes = {}}
+  local flat, breaker = redis.call('HGETALL', key), {open_until = 0, opened = 0, trips = 0,
+    reason = '', counts = {}, probes = {}, forced_until = 0, forced_reason = ''}
   for i = 1, #flat, 2 do
     local name, value = flat[i], flat[i + 1]
     local kind, rest = string.sub(name, 1, 2), string.sub(name, 3)
     if name == 'until' then breaker.open_until = tonumber(value)
+    elseif name == 'opened' then breaker.opened = tonumber(value)
     elseif name == 'trips' then breaker.trips = tonumber(value)
     elseif name == 'reason' then breaker.reason = value
-    elseif kind == 'f:' then breaker.failures[tonumber(rest)] = tonumber(value)
-    elseif kind == 's:' then breaker.successes[tonumber(rest)] = tonumber(value)
-    elseif kind == 'p:' then breaker.probes[rest] = tonumber(value) end
+    elseif name == 'forced' then breaker.forced = value
+    elseif name == 'forced_until' then breaker.forced_until = tonumber(value)
+    elseif name == 'forced_reason' then breaker.forced_reason = value
+    elseif kind == 'p:' then breaker.probes[rest] = tonumber(value)
+    elseif kind == 'f:' or kind == 'w:' or kind == 's:' then
+      local slot = tonumber(rest)
+      breaker.counts[slot] = breaker.counts[slot] or {f = 0, w = 0, s = 0}
+      breaker.counts[slot][string.sub(kind, 1, 1)] = tonumber(value)
+    end
   end
   return breaker
 end
 
+-- 'open' or 'closed' while a person says so, else nil.
+local function in_force(breaker, now_us)
+  if breaker.forced and now_us < breaker.forced_until then return breaker.forced end
+end
+
 local function is_half_open(breaker, now_us)
-  return breaker.open_until > 0 and now_us >= breaker.open_until
+  return not in_force(breaker, now_us) and breaker.open_until > 0
+    and (now_us >= breaker.open_until or now_us < breaker.opened)
+end
+
+local function breaker_why(breaker, now_us)
+  if in_force(breaker, now_us) then return breaker.forced_reason end
+  return breaker.reason
+end
+
+-- A later end than this is of a clock that was set back.
+local function holds_probe(given_back, now_us, probe_ttl_us)
+  return given_back ~= nil and now_us < given_back and given_back <= now_us + probe_ttl_us
 end
 
 -- 0 when a call may pass, else us until it is worth asking again.
-local function breaker_wait_us(breaker, now_us, probes)
+local function breaker_wait_us(breaker, now_us, probes, probe_ttl_us)
+  local forced = in_force(breaker, now_us)
+  if forced == 'closed' then return 0 end
+  if forced then return breaker.forced_until - now_us end
   if not is_half_open(breaker, now_us) then return math.max(0, breaker.open_until - now_us) end
   local held, soonest = 0, nil
   for _, given_back in pairs(breaker.probes) do
-    if given_back > now_us then
+    if holds_probe(given_back, now_us, probe_ttl_us) then
       held = held + 1
       if not soonest or given_back < soonest then soonest = given_back end
     end

@@ -1,9 +1,12 @@
 -- Look at one breaker without passing.
 -- KEYS: 1 the breaker.   ARGV: 1 now in us (0: the server's time).
--- Reply: open until in us from now (0: closed; negative: half-open since), trips, reason.
+-- Reply: state, us until it opens again or is no longer forced, trips, reason, 1 where it is forced.
 
 local now_us, breaker = server_now_us(ARGV[1]), read_breaker(KEYS[1])
-if breaker.open_until == 0 then return {0, 0, ''} end
-local left = breaker.open_until - now_us
-if left == 0 then left = -1 end
-return {left, breaker.trips, breaker.reason}
+local forced = in_force(breaker, now_us)
+if forced then
+  return {forced, breaker.forced_until - now_us, breaker.trips, breaker.forced_reason, 1}
+end
+if breaker.open_until == 0 then return {'closed', 0, 0, '', 0} end
+if is_half_open(breaker, now_us) then return {'half_open', 0, breaker.trips, breaker.reason, 0} end
+return {'open', breaker.open_until - now_us, breaker.trips, breaker.reason, 0}
