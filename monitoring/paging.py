@@ -78,8 +78,12 @@ def _beyond(found: CallQuerySet, cursor: Cursor | None, *, upward: bool) -> Call
     ordered = found.order_by("at", "pk") if upward else found.order_by("-at", "-pk")
     if cursor is None:
         return ordered
+    # The bound on the time alone says where in the index to begin; from the "or" PostgreSQL
+    # does not see it, and reads all that comes before.
     if upward:
+        ordered = ordered.filter(at__gte=cursor.at)
         return ordered.filter(Q(at__gt=cursor.at) | Q(at=cursor.at, pk__gt=cursor.pk))
+    ordered = ordered.filter(at__lte=cursor.at)
     return ordered.filter(Q(at__lt=cursor.at) | Q(at=cursor.at, pk__lt=cursor.pk))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.db import connection, models
 
 from monitoring.models import CallRecord
+from monitoring.paging import Cursor, _beyond
 from monitoring.ranges import RANGES, Range
 from tests.factories import make_call
 
@@ -50,4 +52,14 @@ def test_pages_are_read_in_index_order(filters: dict[str, str], index: str) -> N
     steps = plan(CallRecord.objects.filter(**filters).order_by("-at", "-pk")[:51])
 
     assert index in steps
+    assert "TEMP B-TREE" not in steps
+
+
+@pytest.mark.parametrize("upward", [True, False])
+def test_a_far_page_begins_where_it_begins(upward: bool) -> None:
+    """The index is entered at the cursor, not read up to it."""
+    cursor = Cursor(make_call().at, 1)
+    steps = plan(_beyond(CallRecord.objects.all(), cursor, upward=upward)[:51])
+
+    assert re.search(r"SEARCH \S+ USING INDEX call_newest \(at[<>]", steps), steps
     assert "TEMP B-TREE" not in steps
