@@ -64,6 +64,7 @@ class ProviderFacts:
     credits: str = ""
     quota_scope: str = "account"
     limits: dict[str, int] = field(default_factory=dict)
+    resets: dict[str, str] = field(default_factory=dict)
     ratelimit_headers: list[dict[str, str]] = field(default_factory=list)
     quirks: list[dict[str, Any]] = field(default_factory=list)
     retry_hint: str = ""
@@ -143,6 +144,7 @@ def _provider(table: dict[str, Any]) -> ProviderFacts:
     _require(facts.tier in TIERS, where, "tier")
     _require(facts.quota_scope in QUOTA_SCOPES, where, "quota_scope")
     _require(facts.limits.keys() <= LIMIT_NAMES.keys(), where, "limits")
+    _require(facts.resets.keys() <= {"day", "month"}, where, "resets")
     _require(facts.list_select.keys() <= RULES, where, "list_select")
     try:
         read_quirks(facts.quirks, "")

@@ -123,7 +123,7 @@ def _candidate(offer: Offer, doubt: str) -> Candidate:
         specialties=frozenset(model.specialties),
         context_tokens=offer.context_tokens,
         max_output_tokens=offer.max_output_tokens,
-        limits=known_limits(offer.effective_limits),
+        limits=known_limits(offer.effective_limits, provider.resets),
         pool=provider.pool_for(offer.external_id),
         is_simulated=provider.origin == Origin.SIMULATOR,
         doubt=doubt,

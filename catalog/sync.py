@@ -27,7 +27,7 @@ _SAME_NAME = (
     *("base_url", "chat_dialect", "auth", "list_url", "list_auth_required", "list_dialect"),
     *("list_items_path", "id_field", "list_select", "requirements", "credits", "quota_scope"),
     *("limits", "ratelimit_headers", "retry_hint", "error_shape", "confidence", "notes"),
-    *("key_steps", "retired_on", "quirks"),
+    *("key_steps", "retired_on", "quirks", "resets"),
 )
 _BATCH = 200  # rows per statement: SQLite bounds a statement's variables
 

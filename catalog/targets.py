@@ -120,7 +120,8 @@ def build_target(offer: Offer, key: UsableKey | None) -> Target:
         key=key.secret if key else None,
         key_id=key.key_id if key else "none",
         pool=provider.pool_for(offer.external_id),
-        limits=known_limits(offer.effective_limits),
+        limits=known_limits(offer.effective_limits, provider.resets),
+        hides_limits=provider.origin == Origin.MAPPING and provider.tier != Tier.LOCAL,
         provider_name=provider.name,
         model_name=offer.model.name,
         context_tokens=offer.context_tokens,
@@ -140,9 +141,12 @@ def may_be_private(provider: Provider) -> bool:
     )
 
 
-def known_limits(named: Mapping[str, int]) -> tuple[Limit, ...]:
+def known_limits(
+    named: Mapping[str, int], resets: Mapping[str, str] | None = None
+) -> tuple[Limit, ...]:
     """The limits whose names the engine counts; a row may hold others from a newer mapping."""
-    return parse_limits({name: amount for name, amount in named.items() if name in LIMIT_NAMES})
+    counted = {name: amount for name, amount in named.items() if name in LIMIT_NAMES}
+    return parse_limits(counted, resets)
 
 
 def can_fill(provider: Provider, extra: Mapping[str, str]) -> bool:

@@ -62,6 +62,7 @@ class Provider(models.Model):
         max_length=12, choices=QuotaScope.choices, default=QuotaScope.ACCOUNT
     )
     limits = models.JSONField(default=dict, blank=True)  # {"rpm": 30, ...}, see gateway.types
+    resets = models.JSONField(default=dict, blank=True)  # {"day": "UTC"}: whose midnight ends it
     ratelimit_headers = models.JSONField(default=list, blank=True)
     quirks = models.JSONField(default=list, blank=True)  # tables, see gateway.quirks
     retry_hint = models.TextField(blank=True)

@@ -29,4 +29,8 @@ def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
                 learned_s_ago=None if age_us < 0 else age_us / _US,
             )
         )
-    return Level(tuple(levels), blocked_for_s=blocked_us / _US)
+    return Level(
+        tuple(one for one in levels if one.source is not LimitSource.ASSUMED),
+        blocked_for_s=blocked_us / _US,
+        assumed=tuple(one for one in levels if one.source is LimitSource.ASSUMED),
+    )

@@ -197,16 +197,21 @@ class LimitLevel:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How much of a target's quota is left; `is_known` is False while Redis is away."""
+    """How much of a target's quota is left; `is_known` is False while Redis is away.
+
+    `assumed` are limits of which nothing is known but that there must be one: kept to, but no
+    figures to show as facts.
+    """
 
     limits: tuple[LimitLevel, ...] = ()
     blocked_for_s: float = 0.0
     is_known: bool = True
+    assumed: tuple[LimitLevel, ...] = ()
 
     @property
     def wait_s(self) -> float | None:
         """Until a call may go out, as far as requests are counted; None: never."""
-        waits = [one.wait_s for one in self.limits]
+        waits = [one.wait_s for one in (*self.limits, *self.assumed)]
         if any(wait is None for wait in waits):
             return None
         return max([self.blocked_for_s, *(wait for wait in waits if wait is not None)])

@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -147,3 +148,10 @@ def test_two_models_may_not_share_a_name() -> None:
     other = {**MODEL, "name": "Heron 70B", "also": ["wren-8b"], "offers": []}
     with pytest.raises(MappingError, match="also of Wren 8B"):
         build(AS_OF, [PROVIDER], [MODEL, other])
+
+
+def test_days_end_in_zones_that_exist() -> None:
+    """Gemini's day ends in California, and each zone named is one that can be looked up."""
+    resets = {one.slug: one.resets for one in bundled().providers if one.resets}
+    assert resets["google-ai-studio"] == {"day": "America/Los_Angeles"}
+    assert {zone for one in resets.values() for zone in one.values()} <= available_timezones()

@@ -52,8 +52,8 @@ class Bench(NamedTuple):
         return taken
 
     async def level(self, target: Target, name: str = "rpm") -> LimitLevel:
-        levels = (await self.limiter.levels([target]))[target].limits
-        return next(one for one in levels if one.limit.name == name)
+        level = (await self.limiter.levels([target]))[target]
+        return next(one for one in (*level.limits, *level.assumed) if one.limit.name == name)
 
     async def refuse(self, taken: Sequence[Reservation], refused: Refusal | Limit) -> None:
         for one in taken:
@@ -218,14 +218,15 @@ async def test_limits_that_only_headers_name(bench: Bench) -> None:
     """Tokens a minute are not published; from the first answer on they are known, and kept to."""
     headers = (LimitHeader("x-limit", "limit tokens/minute", "integer"),)
     target = make_target(hides_limits=True, limit_headers=headers)
-    (only,) = (await bench.limiter.levels([target]))[target].limits
-    assert only.limit.name == "rpm"
+    level = (await bench.limiter.levels([target]))[target]
+    assert level.limits == ()
+    assert [one.limit.name for one in level.assumed] == ["rpm"]
     first = await bench.limiter.reserve(target, 400, 600)
     readings = learned(first.quota, headers, {"x-limit": "1500"}, None)
     told = Settlement(tokens=1000, readings=readings, is_answered=True)
     await bench.limiter.settle(first, told)
-    level = await bench.level(target, "tpm")
-    assert (level.amount, level.left, level.source) == (1500, 500, LimitSource.HEADERS)
+    said = await bench.level(target, "tpm")
+    assert (said.amount, said.left, said.source) == (1500, 500, LimitSource.HEADERS)
     with pytest.raises(RateLimited):
         await bench.limiter.reserve(target, 501, 1)
     bench.wait(_MINUTE_S)
