@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from gateway.dialects import Dialect, Piece, StreamParser, dialect_for
 from gateway.dialects.tool_calls import joined
 from gateway.errors import (
+    ContentBlocked,
     DeadlinePassed,
     GatewayError,
     MalformedReply,
@@ -90,6 +91,8 @@ class Exchange:
         """
         until = _now() + self.within_s
         received = self._streamed(answer) if stream else self._whole(answer)
+        if words := self.target.quirks.not_answers:
+            received = _judged(received, words)
         try:
             async with aclosing(received):
                 async for piece in received:
@@ -206,6 +209,27 @@ async def _error_body(incoming: Incoming) -> bytes:
                 break
             body += piece
     return body
+
+
+async def _judged(
+    received: AsyncGenerator[Piece, None], words: frozenset[str]
+) -> AsyncGenerator[Piece, None]:
+    """Hold the answer's beginning back while it may turn out to be one of the words."""
+    held: list[Piece] = []
+    text = ""
+    async with aclosing(received):
+        async for piece in received:
+            held.append(piece)
+            text += piece.text
+            said = text.strip().lower()
+            if not any(word.startswith(said) for word in words):
+                for one in held:
+                    yield one
+                held.clear()
+    if held and said in words:
+        raise ContentBlocked(f"A filter said “{said}” in the model's place.", status=200)
+    for one in held:
+        yield one
 
 
 def _not_empty(piece: Piece) -> Piece:

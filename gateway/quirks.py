@@ -24,7 +24,8 @@ class Quirks:
 
     `renames`: its own names for parameters of the format. `stream_usage`: whether a stream may be
     asked for its usage. `system_role`: if not, system text goes before the user's. `plain_content`:
-    a message's content must be a text, neither a list of parts nor null.
+    a message's content must be a text, neither a list of parts nor null. `not_answers`: words that
+    are a relay's verdict where they are all of an answer.
     """
 
     drops: frozenset[str] = frozenset()
@@ -33,6 +34,7 @@ class Quirks:
     stream_usage: bool = True
     system_role: bool = True
     plain_content: bool = False
+    not_answers: frozenset[str] = frozenset()
 
 
 def read_quirks(tables: Iterable[Mapping[str, Any]], model: str) -> Quirks:
@@ -67,6 +69,12 @@ def _renames(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, str(theirs)) for name, theirs in value.items()))
 
 
+def _words(value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise ValueError(f"{value!r}: a list of words is wanted")
+    return frozenset(one.lower() for one in value)
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r}: true or false is wanted")  # noqa: TRY004 - data, not code
@@ -81,4 +89,5 @@ _READ: dict[str, Any] = {
     "stream_usage": _flag,
     "system_role": _flag,
     "plain_content": _flag,
+    "not_answers": _words,
 }

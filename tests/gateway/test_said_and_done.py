@@ -14,6 +14,7 @@ from gateway.types import (
     Attempt,
     CacheMode,
     ChatRequest,
+    Chunk,
     Completion,
     ImagePart,
     Message,
@@ -25,7 +26,7 @@ from gateway.types import (
 )
 from tests.factories import make_event
 from tests.gateway.test_calls import items_of
-from tests.gateway.upstream import Received, Script, Wire, answers, ask, event, upstream
+from tests.gateway.upstream import Received, Script, Wire, answers, ask, chat, event, upstream
 
 _REPLIES = Path(__file__).parent / "replies/openai"
 _TOOLS = (Tool("weather", "Tells the weather.", {"type": "object"}),)
@@ -117,6 +118,39 @@ async def test_what_was_left_out_is_in_the_trail(gateway: Gateway, is_streamed: 
     assert provider.received[0].json.keys() & {"seed", "top_p", "temperature"} == {"temperature"}
     assert done.dropped == done.attempts[0].dropped == ("seed", "top_p")
     assert done.attempts[0].detail == "Sent without seed, top_p: not taken there."
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize(
+    ("text", "is_answer"),
+    [("safe", False), (" Unsafe\n", False), ("Safe.", True), ("saf", True), ("unsafely", True)],
+)
+async def test_a_filters_word_is_no_answer(
+    gateway: Gateway, text: str, is_answer: bool, is_streamed: bool
+) -> None:
+    """A relay's verdict in the model's place goes to the next target, unseen."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        if not request.json.get("stream"):
+            await wire.reply(200, chat(text))
+            return
+        await wire.start_stream()
+        letters = b"".join(event(letter) for letter in text)
+        await wire.send(letters + event(finish_reason="stop") + b"data: [DONE]\n\n")
+
+    async with upstream(script) as relay, upstream(answers) as good:
+        quirks = Quirks(not_answers=frozenset({"safe", "unsafe"}))
+        targets = (relay.target("a", quirks=quirks), good.target("b"))
+        if is_streamed:
+            items = await items_of(gateway, ask(), *targets)
+            done = items[-1]
+            shown = "".join(one.text for one in items if isinstance(one, Chunk))
+        else:
+            done = await gateway.complete(ask(), targets)
+            shown = done.text
+    assert isinstance(done, Completion)
+    assert done.text == shown == (text if is_answer else "Hello.")
+    assert done.attempts[0].outcome is (Outcome.ANSWERED if is_answer else Outcome.CONTENT_BLOCKED)
 
 
 def test_an_event_carries_what_was_left_out() -> None:
