@@ -98,6 +98,7 @@ class Exchange:
                 async for piece in received:
                     answer.add(piece)
                     yield piece
+            _check(answer.finish_reason, has_content=answer.has_content)
         except ProviderTimeout as error:
             if _now() >= until:
                 raise DeadlinePassed("The call's time ended while the answer came.") from error
@@ -131,7 +132,6 @@ class Exchange:
                 yield piece
         if not parser.is_complete:
             raise StreamCut("The stream ended before the answer did.", status=answer.status)
-        _check(answer.finish_reason, has_content=answer.has_content)
 
     async def _events(
         self, incoming: Incoming, parser: StreamParser, first_by: float, deadline: float
