@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from redis.asyncio import Redis
 
 from gateway import keys
 from gateway.client import Gateway
-from gateway.errors import AllTargetsFailed
+from gateway.errors import AllTargetsFailed, RateLimited
+from gateway.limiter.limiter import Limiter
 from gateway.policy import StaticPolicy
+from gateway.store import Store
 from gateway.types import Target, parse_limits
 from tests.gateway.conftest import QUICK
-from tests.gateway.upstream import answers, ask, refuses, upstream
+from tests.gateway.test_window import ManualClock
+from tests.gateway.upstream import answers, ask, make_target, refuses, upstream
 from tests.servers import RedisServer
 
 
@@ -156,3 +160,95 @@ async def test_a_full_redis(gateway: Gateway, own_redis: RedisServer) -> None:
         await redis.config_set("maxmemory", "0")
         await until(lambda: not gateway.is_degraded)
         assert await passes(gateway, target, 1) == 1
+
+
+async def test_redis_killed_and_restarted_under_load(
+    gateway: Gateway, own_redis: RedisServer
+) -> None:
+    """Whatever moment it dies and returns at, no call fails for it, and no call hangs."""
+    async with upstream(answers) as provider:
+        target = provider.target(limits=parse_limits({"rpm": 100_000}))
+        done = 0
+
+        async def caller() -> None:
+            nonlocal done
+            while done < 400:
+                await gateway.complete(ask(), [target])
+                done += 1
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for _ in range(8):
+                group.create_task(caller())
+            await until(lambda: done > 50)
+            own_redis.kill()
+            await until(lambda: gateway.is_degraded)
+            await until(lambda: done > 150)
+            own_redis.start()
+            await until(lambda: not gateway.is_degraded)
+        assert done >= 400
+        assert await passes(gateway, target, 3) == 3
+        assert not is_degraded(gateway)
+        await gateway.drain()
+        # Killed without a copy of its memory: what was told since its return is there.
+        level = (await gateway.levels([target]))[target].limits[0]
+        assert 0 < 100_000 - level.left <= len(provider.received) + 8
+
+
+async def test_a_slow_redis(own_redis: RedisServer) -> None:
+    """A tenth of a second for every trip: calls take that longer, and the quota still holds."""
+    async with (
+        slow_road(own_redis, 0.1) as url,
+        Gateway.open(url, policy=StaticPolicy(QUICK)) as gateway,
+        upstream(answers) as provider,
+    ):
+        target = provider.target(limits=parse_limits({"rpm": 5}))
+        calls = (gateway.complete(ask(str(number)), [target]) for number in range(12))
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(one, AllTargetsFailed) for one in ended) == 7
+        assert len(provider.received) == 5
+        assert not gateway.is_degraded
+
+
+@asynccontextmanager
+async def slow_road(redis: RedisServer, delay_s: float) -> AsyncIterator[str]:
+    """A port that leads to Redis; what it replies takes so long to arrive."""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_redis = await asyncio.open_unix_connection(str(redis.socket))
+        back = asyncio.create_task(_carry(to_redis[0], writer, delay_s))
+        await _carry(reader, to_redis[1], 0)
+        back.cancel()
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    try:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+async def _carry(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float
+) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            await asyncio.sleep(delay_s)
+            writer.write(data)
+    writer.close()
+
+
+async def test_the_servers_clock_set_back_an_hour(redis_url: str) -> None:
+    """What was used stays used, and nobody waits for longer than the hour and the window."""
+    target = make_target(limits=parse_limits({"rpm": 3}))
+    clock = ManualClock()
+    async with Store(redis_url) as store:
+        limiter = Limiter(store, StaticPolicy(QUICK), clock)
+        for _ in range(3):
+            await limiter.reserve(target, 1, 1)
+        clock.now_us -= 3_600_000_000
+        with pytest.raises(RateLimited) as caught:
+            await limiter.reserve(target, 1, 1)
+        wait_s = caught.value.retry_after_s
+        assert wait_s is not None
+        assert 3600 < wait_s < 3600 + 62
+        clock.now_us += int(wait_s * 1e6) + 1
+        await limiter.reserve(target, 1, 1)
