@@ -212,18 +212,33 @@ async def test_a_slow_redis(own_redis: RedisServer) -> None:
 @asynccontextmanager
 async def slow_road(redis: RedisServer, delay_s: float) -> AsyncIterator[str]:
     """A port that leads to Redis; what it replies takes so long to arrive."""
+    running: set[asyncio.Task[None]] = set()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_redis = await asyncio.open_unix_connection(str(redis.socket))
-        back = asyncio.create_task(_carry(to_redis[0], writer, delay_s))
-        await _carry(reader, to_redis[1], 0)
-        back.cancel()
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        from_redis, to_redis = await asyncio.open_unix_connection(str(redis.socket))
+        back = asyncio.create_task(_carry(from_redis, writer, delay_s))
+        try:
+            with suppress(asyncio.CancelledError):
+                await _carry(reader, to_redis, 0)
+        finally:
+            back.cancel()
+            await asyncio.gather(back, return_exceptions=True)
+            for one in (writer, to_redis):
+                one.close()
+                with suppress(ConnectionError):
+                    await one.wait_closed()
 
     server = await asyncio.start_server(forward, "127.0.0.1", 0)
     try:
         yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _carry(
@@ -233,7 +248,6 @@ async def _carry(
         while data := await reader.read(65_536):
             await asyncio.sleep(delay_s)
             writer.write(data)
-    writer.close()
 
 
 async def test_the_servers_clock_set_back_an_hour(redis_url: str) -> None:
