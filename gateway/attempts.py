@@ -1,11 +1,16 @@
-"""Target after target until one answers; each attempt passes queue, breaker and limiter."""
+"""Target after target until one answers; each attempt passes queue, breaker and limiter.
+
+run -> one target: an attempt, after a pause another, within the budget of retries
+    -> an attempt: entrance -> provider -> everybody hears how it ended
+       (where the policy says so, a late one is joined by one at the next target)
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.admission import Admissions
 from gateway.call import Call, Try
@@ -21,7 +26,10 @@ from gateway.endings import (
 from gateway.entrance import Entrance
 from gateway.errors import GatewayError, MalformedReply, NotConfigured
 from gateway.exchange import Answer, Exchange
-from gateway.policy import Policy
+from gateway.hedging import Race, Runner
+from gateway.policy import Policy, PolicySource
+from gateway.resilience.latencies import Latencies
+from gateway.resilience.retry_budget import RetryBudget
 from gateway.transport import Transport
 from gateway.types import Chunk, Completion, Reasoning, Started, StreamItem, Target
 
@@ -33,62 +41,81 @@ class Attempts:
     transport: Transport
     admissions: Admissions
     entrance: Entrance
+    policy: PolicySource
     clock: Clock
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    latencies: Latencies = field(default_factory=Latencies)
 
-    async def run(self, call: Call, targets: Sequence[Target], policy: Policy) -> Attempting:
+    async def run(self, call: Call, targets: Sequence[Target]) -> Attempting:
         """Failed attempts as they happen, then the answer; raises GatewayError."""
-        tried = targets[: policy.retry.max_targets]
+        tried = targets[: self.policy.current().retry.max_targets]
         if not tried:
             raise NotConfigured("There is no target that could be called.")
         for number, target in enumerate(tried, start=1):
-            is_last = number == len(tried)
-            async with aclosing(self._target(call, target, policy, is_last=is_last)) as items:
+            spare = tried[number] if number < len(tried) else None
+            async with aclosing(self._target(call, target, spare)) as items:
                 async for item in items:
                     yield item
                     if isinstance(item, Completion):
                         return
         raise all_failed(call)
 
-    async def single(self, call: Call, target: Target, policy: Policy) -> Attempting:
+    async def single(self, call: Call, target: Target) -> Attempting:
         """One attempt, whose own error is raised."""
         attempt = Try(call, target)
         try:
-            async with aclosing(self._passed(attempt, policy)) as items:
+            async with aclosing(self._passed(attempt)) as items:
                 async for item in items:
                     yield item
         except GatewayError as error:
             attempt.failed(error)
             raise
 
-    async def _target(
-        self, call: Call, target: Target, policy: Policy, *, is_last: bool
-    ) -> Attempting:
+    async def _target(self, call: Call, target: Target, spare: Target | None) -> Attempting:
         """One target, again after a pause where that can help. Returns when it cannot."""
+        policy = self._policy(target)
+        self.budget.first_attempt(target.provider, policy.retry)
         for number in range(1, policy.retry.max_attempts + 1):
-            attempt = Try(call, target, is_last=is_last)
+            race = Race(Try(call, target, is_last=spare is None))
             try:
-                async with aclosing(self._passed(attempt, policy)) as items:
+                async with aclosing(self._raced(race, spare or target)) as items:
                     async for item in items:
                         yield item
             except GatewayError as error:
-                failed = attempt.failed(error)
+                failed = race.attempt.failed(error)
                 if call.has_begun:
                     raise stream_cut(error) from error
                 yield failed
                 if ends_call(error):
                     raise
                 pause = retry_pause_s(error, number, call, policy)
-                if pause is None:
+                if pause is None or not self.budget.take(target.provider, policy.retry):
                     return
             except (asyncio.CancelledError, GeneratorExit):  # GeneratorExit: the stream was closed
-                if not attempt.is_over:
-                    attempt.cancelled()
+                if not race.attempt.is_over:
+                    race.attempt.cancelled()
                 raise
             else:
                 return
             await self.clock.sleep(pause)
 
-    async def _passed(self, attempt: Try, policy: Policy) -> Attempting:
+    def _raced(self, race: Race, spare: Target) -> Attempting:
+        """The attempt alone, unless it is to be joined by another when it is late."""
+        attempt, items = race.attempt, self._passed(race.attempt)
+        call, retry = attempt.call, self._policy(attempt.target).retry
+        late_s = self.latencies.p95_s(attempt.target, is_streamed=call.is_streamed)
+        if not retry.hedging or late_s is None:
+            return items
+
+        def second() -> Runner | None:
+            if not self.budget.take(spare.provider, retry):
+                return None
+            another = Try(call, spare, is_last=attempt.is_last)
+            return Runner(another, self._passed(another))
+
+        return race.run(items, max(late_s, retry.hedge_min_s), second)
+
+    async def _passed(self, attempt: Try) -> Attempting:
         """Queue, key, breakers, limiter, provider; all of them hear how it ended, whatever it is.
 
         They hear at once: the next attempt finds the quota at rest and the breaker open.
@@ -98,7 +125,7 @@ class Attempts:
             answer, is_told = Answer(), False
             attempt.call.underway = answer
             try:
-                async with aclosing(self._answered(attempt, answer, policy)) as items:
+                async with aclosing(self._answered(attempt, answer)) as items:
                     async for item in items:
                         if isinstance(item, Completion):
                             is_told = True
@@ -109,15 +136,17 @@ class Attempts:
                     self.admissions.leave(attempt, admission, answer, error)
                 raise
 
-    async def _answered(self, attempt: Try, answer: Answer, policy: Policy) -> Attempting:
+    async def _answered(self, attempt: Try, answer: Answer) -> Attempting:
         call, target = attempt.call, attempt.target
-        exchange = Exchange(self.transport, target, call.request, policy.timeouts, call.remaining_s)
+        timeouts = self._policy(target).timeouts
+        exchange = Exchange(self.transport, target, call.request, timeouts, call.remaining_s)
         has_started = False
         async with aclosing(exchange.pieces(answer, stream=call.is_streamed)) as pieces:
             async for piece in pieces:
                 if not has_started:
                     has_started = True
                     yield Started(target.provider, target.model, target.label)
+                    call.underway = answer  # of the one that leads
                 if piece.has_content:
                     attempt.note_token()
                     call.has_begun = call.is_streamed
@@ -125,8 +154,12 @@ class Attempts:
                     yield item
         if not has_started:
             raise MalformedReply("The answer was empty.", status=answer.status)
+        self.latencies.note(target, attempt.took_s, is_streamed=call.is_streamed)
         attempt.succeeded(answer.status, answer.dropped)
         yield completion(attempt, answer)
+
+    def _policy(self, target: Target) -> Policy:
+        return self.policy.at(target.provider, target.model)
 
 
 def _shown(piece: Piece) -> Iterator[StreamItem]:

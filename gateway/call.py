@@ -108,8 +108,8 @@ class Try:
         left_out = f"Sent without {', '.join(dropped)}: not taken there." if dropped else ""
         return self._ended(Outcome.ANSWERED, status=status, detail=left_out, dropped=dropped)
 
-    def cancelled(self) -> Attempt:
-        return self._ended(Outcome.CANCELLED, detail="The caller went away.")
+    def cancelled(self, why: str = "The caller went away.") -> Attempt:
+        return self._ended(Outcome.CANCELLED, detail=why)
 
     def failed(self, error: GatewayError) -> Attempt:
         self.call.last_error = error

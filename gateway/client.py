@@ -57,7 +57,6 @@ class Gateway:
         cache_folder: Path | None = None,
     ) -> None:
         self._store = store
-        self._policy = policy
         self._sink = sink
         self._clock = clock
         self._background = Background()
@@ -71,6 +70,7 @@ class Gateway:
             transport=transport,
             admissions=self._admissions,
             entrance=Entrance(self._admissions, self._dispatcher, policy),
+            policy=policy,
             clock=clock,
         )
 
@@ -156,7 +156,7 @@ class Gateway:
             source="key-test",
         )
         call = Call(request, self._clock, is_streamed=False)
-        attempt = self._attempts.single(call, target, self._policy.current())
+        attempt = self._attempts.single(call, target)
         return await _last(self._recorded(call, attempt))
 
     async def get(
@@ -267,7 +267,7 @@ class Gateway:
         return self._completions.answered(call, targets, lambda: self._fresh(call, targets))
 
     def _fresh(self, call: Call, targets: Sequence[Target]) -> Attempting:
-        return self._attempts.run(call, targets, self._policy.current())
+        return self._attempts.run(call, targets)
 
 
 async def _last(items: Attempting) -> Completion:

@@ -25,3 +25,20 @@ class RetryPolicy(Group):
         8, unit="targets", minimum=1, maximum=100,
         help="Targets tried for one call.",
     )  # fmt: skip
+    budget_ratio: float = tunable(
+        0.5, unit="fraction", minimum=0, maximum=10,
+        help="Second attempts at a provider, for each first one: so retries never multiply "
+        "an outage.",
+    )  # fmt: skip
+    budget_burst: int = tunable(
+        20, unit="attempts", minimum=0, maximum=100_000,
+        help="Second attempts at a provider that may be saved up.",
+    )  # fmt: skip
+    hedging: int = tunable(
+        0, unit="yes or no", minimum=0, maximum=1,
+        help="Whether a call that takes longer than 95 of 100 is also sent to the next target (1).",
+    )  # fmt: skip
+    hedge_min_s: float = tunable(
+        1.0, unit="s", minimum=0.01, maximum=600,
+        help="No second target is asked sooner than this.",
+    )  # fmt: skip
