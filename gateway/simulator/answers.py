@@ -133,7 +133,12 @@ def compose(seed: int, provider_name: str, model: SimModel, ask: Ask) -> tuple[l
     dice = random.Random(  # noqa: S311 - a simulation, not a secret
         source.encode(errors="surrogatepass")
     )
-    text = _write(dice, provider_name, model, ask.prompt)
+    if ask.tool:
+        return split_tokens(ask.tool.filled()), "tool_calls"
+    if ask.json_form:
+        text = ask.json_form.filled()
+    else:
+        text = _write(dice, provider_name, model, ask.prompt)
     for stop in ask.stop:
         text = text.split(stop, 1)[0]
     tokens = split_tokens(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.simulator.scenario import SimModel
+from gateway.simulator.tooling import Form
 
 
 class BadAskError(ValueError):
@@ -26,6 +27,8 @@ class Ask:
     seed: int | None = None
     wants_usage: bool = False  # in the stream
     has_images: bool = False
+    tool: Form | None = None  # to be called in the place of an answer
+    json_form: Form | None = None  # the answer shall be JSON
 
     @property
     def prompt(self) -> str:
@@ -41,14 +44,23 @@ class Answer:
     model: SimModel
     created_s: int
     tokens: tuple[str, ...]
-    finish_reason: str  # stop or length
+    finish_reason: str  # stop, length or tool_calls
     prompt_tokens: int
     reasoning: str = ""
     reasoning_tokens: int = 0
+    tool: str = ""  # the name of the tool that is called; the tokens are its arguments
 
     @property
     def text(self) -> str:
-        return "".join(self.tokens)
+        return "" if self.tool else "".join(self.tokens)
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.tokens) if self.tool else ""
+
+    @property
+    def call_id(self) -> str:
+        return f"call_{self.id[:12]}"
 
     @property
     def completion_tokens(self) -> int:

@@ -152,6 +152,7 @@ class _Turn:
             prompt_tokens=self.accepted.prompt_tokens,
             reasoning=reasoning,
             reasoning_tokens=count_tokens(reasoning),
+            tool=ask.tool.name if ask.tool else "",
         )
 
     def _admit(self, answer: Answer) -> Reply | None:

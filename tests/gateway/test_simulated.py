@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -13,11 +14,14 @@ from gateway.types import (
     ChatRequest,
     Chunk,
     Completion,
+    JsonFormat,
     Message,
+    NamedTool,
     Outcome,
     Secret,
     Started,
     Target,
+    Tool,
     parse_limits,
 )
 from tests.factories import make_scenario, make_sim_provider
@@ -67,6 +71,37 @@ async def test_every_dialect_answers(gateway: Gateway, dialect: str) -> None:
     assert isinstance(streamed, Completion)
     assert streamed.text == "".join(item.text for item in items if isinstance(item, Chunk))
     assert streamed.usage.is_estimated == (dialect == "nlpcloud")
+
+
+_WEATHER = Tool(
+    "weather", "Tells it.", {"type": "object", "properties": {"city": {"type": "string"}}}
+)
+_CLOCK = Tool("clock")
+
+
+@pytest.mark.parametrize("dialect", ["openai", "cohere", "gemini"])
+async def test_tools_and_json(gateway: Gateway, dialect: str) -> None:
+    """A call, its result and the answer to it; JSON of a form: plain and streamed."""
+    scenario = make_scenario(make_sim_provider(dialect=dialect, keys=(_KEY,)))
+    wish = ask(tools=(_CLOCK, _WEATHER), tool_choice=NamedTool("weather"))
+    as_json = ask(response_format=JsonFormat(_WEATHER.parameters))
+    async with running_simulator(scenario) as url:
+        one = target(url, dialect)
+        plain = await gateway.complete(wish, [one])
+        *_, streamed = [item async for item in gateway.stream(wish, [one])]
+        for done in (plain, streamed):
+            assert isinstance(done, Completion)
+            (call,) = done.tool_calls
+            assert (call.name, json.loads(call.arguments)) == ("weather", {"city": "simulated"})
+            assert (done.text, done.finish_reason) == ("", "tool_calls")
+        turns = (
+            *wish.messages,
+            Message("assistant", tool_calls=plain.tool_calls),
+            Message("tool", "Rain.", tool_call_id=plain.tool_calls[0].id),
+        )
+        after = await gateway.complete(ChatRequest(turns, tools=(_WEATHER,)), [one])
+        assert (bool(after.text), after.tool_calls) == (True, ())
+        assert json.loads((await gateway.complete(as_json, [one])).text) == {"city": "simulated"}
 
 
 @pytest.mark.parametrize("dialect", sorted(_AUTH))

@@ -20,7 +20,8 @@ _NAMES = [
     *("model", "messages", "stream", "stream_options", "include_usage", "max_tokens", "stop", "n"),
     *("temperature", "top_p", "seed", "contents", "parts", "text", "role", "content", "type"),
     *("generationConfig", "maxOutputTokens", "stopSequences", "systemInstruction"),
-    *("input", "context", "history", "response"),
+    *("input", "context", "history", "response", "tools", "function", "name", "parameters"),
+    *("functionDeclarations", "toolConfig", "tool_choice", "response_format", "json_schema"),
 ]
 _LEAVES = (
     st.none()

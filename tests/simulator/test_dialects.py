@@ -107,6 +107,19 @@ async def test_nlp_cloud(client: httpx.AsyncClient) -> None:
     assert (refused.status_code, refused.json()) == (429, {"detail": "Too Many Requests"})
 
 
+@pytest.mark.parametrize("depth", [60, 400])
+async def test_a_schema_nested_without_end(client: httpx.AsyncClient, depth: int) -> None:
+    """It is filled in as far as makes sense."""
+    schema: dict[str, Any] = {}
+    for _ in range(depth):
+        schema = {"type": "object", "properties": {"x": schema}}
+    tool = {"type": "function", "function": {"name": "deep", "parameters": schema}}
+    answer = await client.post("/sim-cohere/v1/chat", json={**COHERE, "tools": [tool]})
+    assert answer.status_code in (200, 400)
+    if depth < 100:
+        assert answer.json()["message"]["tool_calls"][0]["function"]["name"] == "deep"
+
+
 async def test_wrong_keys(client: httpx.AsyncClient) -> None:
     """Cohere says 401 with an id; Gemini 400 with a reason, also for a key in the query."""
     wrong = {"authorization": "Bearer wrong", "x-goog-api-key": "wrong"}

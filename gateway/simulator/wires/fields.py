@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from gateway.simulator.asking import BadAskError
+from gateway.simulator.tooling import Form
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -63,6 +64,23 @@ def flag(values: dict[str, Any], name: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise BadAskError(f"'{name}' must be true or false", name)
     return bool(value)
+
+
+def tool_forms(values: dict[str, Any]) -> list[Form]:
+    """The declared tools in OpenAI's words, which are Cohere's too."""
+    tools = values.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(one, dict) for one in tools):
+        raise BadAskError("'tools' must be a list of tools", "tools")
+    functions = [section(one, "function") for one in tools]
+    if not all(isinstance(one.get("name"), str) for one in functions):
+        raise BadAskError("every tool must be a function with a name", "tools")
+    return [Form.of(one["name"], one.get("parameters")) for one in functions]
+
+
+def message_content(message: dict[str, Any], where: str) -> tuple[str, bool]:
+    """As `read_content`; an assistant that called tools need not have said anything."""
+    content = message.get("content")
+    return read_content("" if content is None and message.get("tool_calls") else content, where)
 
 
 def read_content(content: object, where: str) -> tuple[str, bool]:

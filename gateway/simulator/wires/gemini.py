@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from gateway.simulator.asking import Answer, Ask, BadAskError
+from gateway.simulator.tooling import ANY_JSON, Form, chosen
 from gateway.simulator.wires.fields import (
     optional_int,
     optional_number,
@@ -15,7 +16,7 @@ from gateway.simulator.wires.fields import (
 )
 
 _ACTIONS = (":generateContent", ":streamGenerateContent")
-_FINISH = {"stop": "STOP", "length": "MAX_TOKENS"}
+_FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP"}
 _ROLES = {"user": "user", "model": "assistant", "function": "tool"}
 
 
@@ -31,6 +32,7 @@ class GeminiWire:
         config = section(values, "generationConfig")
         optional_number(config, "topP", least=0, most=1)
         messages, has_images = _read_contents(values)
+        tool = chosen(_tools(values), _choice(values), messages[-1][0])
         return Ask(
             model=model,
             messages=messages,
@@ -40,6 +42,8 @@ class GeminiWire:
             temperature=optional_number(config, "temperature", least=0, most=2),
             seed=optional_int(config, "seed", least=-(2**31)),
             has_images=has_images,
+            tool=tool,
+            json_form=None if tool else _json_form(config),
         )
 
     def whole(self, answer: Answer) -> dict[str, Any]:
@@ -49,6 +53,8 @@ class GeminiWire:
         return []
 
     def piece(self, answer: Answer, text: str) -> bytes:
+        if answer.tool:
+            return b""  # a call comes whole, at the end
         return _event(_body(answer, text, is_last=False))
 
     def closing(self, answer: Answer, *, wants_usage: bool) -> list[bytes]:
@@ -56,6 +62,34 @@ class GeminiWire:
 
     def failing(self, answer: Answer, error_body: dict[str, Any]) -> bytes:
         return _event(error_body)
+
+
+def _tools(values: dict[str, Any]) -> list[Form]:
+    """Declared under `tools`, in groups."""
+    groups = values.get("tools") or []
+    found = []
+    for group in groups if isinstance(groups, list) else ():
+        declared = group.get("functionDeclarations") if isinstance(group, dict) else None
+        for one in declared if isinstance(declared, list) else ():
+            if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+                raise BadAskError("Invalid value at 'tools'", "tools")
+            found.append(Form.of(one["name"], one.get("parametersJsonSchema")))
+    return found
+
+
+def _choice(values: dict[str, Any]) -> str:
+    wish = section(section(values, "toolConfig"), "functionCallingConfig")
+    names = wish.get("allowedFunctionNames")
+    if isinstance(names, list) and names:
+        return str(names[0])
+    return "none" if wish.get("mode") == "NONE" else "auto"
+
+
+def _json_form(config: dict[str, Any]) -> Form | None:
+    if config.get("responseMimeType") != "application/json":
+        return None
+    schema = config.get("responseJsonSchema")
+    return ANY_JSON if schema is None else Form.of("answer", schema)
 
 
 def _read_contents(values: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], bool]:
@@ -71,7 +105,8 @@ def _read_contents(values: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...],
         if not isinstance(role, str) or role not in _ROLES:
             raise BadAskError("Please use a valid role: user, model.", f"contents[{at}]")
         text, with_image = _read_parts(one, f"contents[{at}]")
-        messages.append((_ROLES[role], text))
+        is_result = any("functionResponse" in part for part in one["parts"])
+        messages.append(("tool" if is_result else _ROLES[role], text))
         has_images = has_images or with_image
     return tuple(messages), has_images
 
@@ -87,7 +122,11 @@ def _read_parts(content: object, where: str) -> tuple[str, bool]:
 
 
 def _body(answer: Answer, text: str, *, is_last: bool) -> dict[str, Any]:
-    candidate: dict[str, Any] = {"content": {"parts": [{"text": text}], "role": "model"}}
+    part: dict[str, Any] = {"text": text}
+    if answer.tool:
+        call = {"name": answer.tool, "args": json.loads(answer.arguments)}
+        part = {"functionCall": call, "thoughtSignature": answer.call_id}
+    candidate: dict[str, Any] = {"content": {"parts": [part], "role": "model"}}
     usage = {"promptTokenCount": answer.prompt_tokens}
     if is_last:
         candidate["finishReason"] = _FINISH[answer.finish_reason]

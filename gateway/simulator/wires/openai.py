@@ -6,14 +6,16 @@ import json
 from typing import Any
 
 from gateway.simulator.asking import Answer, Ask, BadAskError
+from gateway.simulator.tooling import ANY_JSON, Form, chosen
 from gateway.simulator.wires.fields import (
     flag,
+    message_content,
     optional_int,
     optional_number,
-    read_content,
     read_object,
     section,
     stop_texts,
+    tool_forms,
 )
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -36,6 +38,7 @@ class OpenAIWire:
         limit_name = "max_completion_tokens" if "max_completion_tokens" in values else "max_tokens"
         options = section(values, "stream_options")
         optional_number(values, "top_p", least=0, most=1)
+        tool = chosen(tool_forms(values), _choice(values), messages[-1][0])
         return Ask(
             model=model,
             messages=messages,
@@ -46,12 +49,16 @@ class OpenAIWire:
             seed=optional_int(values, "seed", least=-(2**63)),
             wants_usage=flag(options, "include_usage"),
             has_images=has_images,
+            tool=tool,
+            json_form=None if tool else _json_form(section(values, "response_format")),
         )
 
     def whole(self, answer: Answer) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": answer.text}
         if answer.reasoning:
             message["reasoning"] = answer.reasoning
+        if answer.tool:
+            message |= {"content": None, "tool_calls": [_call(answer, answer.arguments)]}
         choice = {
             "index": 0,
             "message": message,
@@ -72,9 +79,14 @@ class OpenAIWire:
         first = [_chunk(answer, {"role": "assistant", "content": ""})]
         if answer.reasoning:
             first.append(_chunk(answer, {"reasoning": answer.reasoning}))
+        if answer.tool:
+            first.append(_chunk(answer, {"tool_calls": [_call(answer, "")]}))
         return first
 
     def piece(self, answer: Answer, text: str) -> bytes:
+        if answer.tool:
+            part = {"index": 0, "function": {"arguments": text}}
+            return _chunk(answer, {"tool_calls": [part]})
         return _chunk(answer, {"content": text})
 
     def closing(self, answer: Answer, *, wants_usage: bool) -> list[bytes]:
@@ -90,6 +102,25 @@ class OpenAIWire:
         return _event({**_frame(answer), "error": error, "choices": [choice]})
 
 
+def _choice(values: dict[str, Any]) -> str:
+    """auto, none, required, or the name of the tool that must be called."""
+    choice = values.get("tool_choice")
+    if isinstance(choice, dict):
+        return str(section(choice, "function").get("name"))
+    return choice if isinstance(choice, str) else "auto"
+
+
+def _json_form(wanted: dict[str, Any]) -> Form | None:
+    if wanted.get("type") == "json_schema":
+        return Form.of("answer", section(wanted, "json_schema").get("schema"))
+    return ANY_JSON if wanted.get("type") == "json_object" else None
+
+
+def _call(answer: Answer, arguments: str) -> dict[str, Any]:
+    function = {"name": answer.tool, "arguments": arguments}
+    return {"index": 0, "id": answer.call_id, "type": "function", "function": function}
+
+
 def _read_messages(values: object) -> tuple[tuple[tuple[str, str], ...], bool]:
     if not isinstance(values, list) or not values:
         raise BadAskError("'messages' must be a list with at least one message", "messages")
@@ -98,7 +129,7 @@ def _read_messages(values: object) -> tuple[tuple[tuple[str, str], ...], bool]:
         where = f"messages.{at}"
         if not isinstance(one, dict) or one.get("role") not in _ROLES:
             raise BadAskError(f"'{where}.role' must be one of {', '.join(_ROLES)}", where)
-        text, with_image = read_content(one.get("content"), f"{where}.content")
+        text, with_image = message_content(one, f"{where}.content")
         messages.append((str(one["role"]), text))
         has_images = has_images or with_image
     return tuple(messages), has_images
