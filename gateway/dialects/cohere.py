@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.dialects.asking import given, message_form, post, tool_forms
 from gateway.dialects.base import Piece, Reply, StreamParser
+from gateway.dialects.bodies import is_error
 from gateway.dialects.fitting import fit
 from gateway.dialects.reading import (
     BLOCKED,
@@ -20,7 +21,7 @@ from gateway.dialects.reading import (
     usage_of,
     word,
 )
-from gateway.dialects.refusals import classify, classify_inside, is_error
+from gateway.dialects.refusals import classify, classify_inside
 from gateway.dialects.tool_calls import Numbering, read_call, read_calls
 from gateway.errors import MalformedReply, ProviderError, ProviderUnavailable
 from gateway.messages import JsonFormat, NamedTool, Tool

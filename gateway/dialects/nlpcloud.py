@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 from gateway.dialects.asking import post
 from gateway.dialects.base import Piece, Reply, StreamParser
+from gateway.dialects.bodies import is_error
 from gateway.dialects.fitting import fit
 from gateway.dialects.reading import JsonStream, parse_object, text_of
-from gateway.dialects.refusals import classify, classify_inside, is_error
+from gateway.dialects.refusals import classify, classify_inside
 from gateway.errors import InvalidRequest, MalformedReply, ProviderError
 from gateway.messages import Message
 from gateway.quirks import DROPPABLE, REFUSABLE

@@ -1,4 +1,4 @@
-"""Error bodies in all the shapes seen in the field, and what they mean.
+"""What refusals mean: which error of the engine's tree each of them is.
 
 Judged by status and structured code. Where a provider says it only in words, the pattern stands
 in `_IN_WORDS` and a recorded reply in tests/gateway/replies/ holds it in place.
@@ -6,14 +6,13 @@ in `_IN_WORDS` and a recorded reply in tests/gateway/replies/ holds it in place.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from gateway.dialects.said import limits_said, wait_said
+from gateway.dialects.bodies import UPSTREAM, Refusal, read_refusal, refusal_of
 from gateway.errors import (
     AuthRejected,
     ContentBlocked,
@@ -28,16 +27,11 @@ from gateway.errors import (
     QuotaExhausted,
     Throttled,
 )
-from gateway.limiter.headers import now_by, parse_wait, retry_after_s
+from gateway.limiter.headers import now_by, retry_after_s
 from gateway.types import SaidLimit, Window
 
 # A wait of this length is no rate any more: what is used up is the hour's or the day's quota.
 _EXHAUSTED_FROM_S = 900.0
-_SHOWN_CHARS = 300
-_READ_CHARS = 2000
-
-# OpenRouter names the host behind a model whose refusal it passes on: no quota of ours.
-_UPSTREAM = "upstream"
 
 _REDIRECTS = range(300, 400)
 _CALLERS_FAULT = range(400, 500)
@@ -103,16 +97,6 @@ _IN_WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What an error body says. `codes` are its code and type words, most telling first."""
-
-    message: str
-    codes: tuple[str, ...] = ()
-    wait_s: float | None = None
-    said: tuple[SaidLimit, ...] = ()
-
-
 def classify(
     status: int,
     headers: Mapping[str, str],
@@ -144,18 +128,9 @@ def classify(
     return _error(words, status, refusal)
 
 
-def is_error(payload: Mapping[str, Any]) -> bool:
-    """Whether what came with a success is an error in one of the known shapes."""
-    if payload.get("choices"):
-        return False
-    if any(payload.get(name) for name in ("error", "errors", "detail")):
-        return True
-    return isinstance(payload.get("message"), str)
-
-
 def classify_inside(payload: Mapping[str, Any], status: int) -> ProviderError:
     """The error inside an answer that began as a success; its own status counts if it has one."""
-    refusal = _refusal_of(payload, now=None)
+    refusal = refusal_of(payload, now=None)
     inner = next((int(c) for c in refusal.codes if c in _STATUS_WORDS), HTTPStatus.BAD_GATEWAY)
     words = f"Answered {status}, with an error inside: {refusal.message or inner}"
     return _error(words, inner, refusal)
@@ -177,7 +152,7 @@ def _kind_of(status: int, refusal: Refusal) -> type[ProviderError]:
     kind = _BY_STATUS.get(status) or (
         InvalidRequest if status in _CALLERS_FAULT else ProviderUnavailable
     )
-    if kind is Throttled and _UPSTREAM in refusal.codes:
+    if kind is Throttled and UPSTREAM in refusal.codes:
         return ProviderUnavailable
     if kind is Throttled and _is_used_up(refusal):
         return QuotaExhausted
@@ -189,79 +164,3 @@ def _is_used_up(refusal: Refusal) -> bool:
     if any(one.window in _LONG for one in refusal.said):
         return True
     return refusal.wait_s is not None and refusal.wait_s >= _EXHAUSTED_FROM_S
-
-
-def read_refusal(body: bytes, now: float | None = None) -> Refusal:
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
-        return Refusal(_plain_words(body))
-    if isinstance(payload, dict):
-        return _refusal_of(payload, now)
-    return Refusal(shown(payload) if isinstance(payload, str) else "")
-
-
-def _refusal_of(payload: Mapping[str, Any], now: float | None) -> Refusal:
-    """The known shapes: {error: {...}}, {error: "..."}, flat, {detail}, {errors: [...]}."""
-    inner = payload.get("error") or payload.get("errors") or payload.get("detail")
-    if isinstance(inner, list):
-        inner = inner[0] if inner else None
-    if isinstance(inner, str):
-        return _refusal(inner, payload, payload, now)
-    fields = inner if isinstance(inner, dict) else payload
-    message = fields.get("message") or fields.get("msg") or payload.get("title") or ""
-    return _refusal(_words(message), fields, payload, now)
-
-
-def _words(message: Any) -> str:
-    """A sentence; Mistral has a list of complaints in its place, each with the field it means."""
-    if isinstance(message, str):
-        return message
-    complaints = message.get("detail") if isinstance(message, dict) else None
-    first = complaints[0] if isinstance(complaints, list) and complaints else None
-    if not isinstance(first, dict):
-        return ""
-    place = first.get("loc")
-    where = ".".join(map(str, place)) if isinstance(place, list) else ""
-    return f"{where}: {first.get('msg', '')}".removeprefix(": ")
-
-
-def _refusal(
-    message: str, fields: Mapping[str, Any], payload: Mapping[str, Any], now: float | None
-) -> Refusal:
-    wait_s = _wait(fields, payload, now)
-    return Refusal(
-        shown(message),
-        _codes(fields),
-        wait_said(message[:_READ_CHARS]) if wait_s is None else wait_s,
-        limits_said(message[:_READ_CHARS], fields),
-    )
-
-
-def _codes(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    metadata = fields.get("metadata")
-    is_upstreams = isinstance(metadata, dict) and bool(metadata.get("provider_name"))
-    words = (fields.get("code"), fields.get("type"), _UPSTREAM if is_upstreams else None)
-    return tuple(str(word) for word in words if isinstance(word, str | int) and word != "error")
-
-
-def _wait(fields: Mapping[str, Any], payload: Mapping[str, Any], now: float | None) -> float | None:
-    """LLM7 repeats the wait in the body, OpenRouter its reset header."""
-    said = payload.get("retry_after", fields.get("retry_after"))
-    if said is not None:
-        return parse_wait(str(said), "seconds", now)
-    metadata = fields.get("metadata")
-    headers = metadata.get("headers") if isinstance(metadata, dict) else None
-    reset = headers.get("X-RateLimit-Reset") if isinstance(headers, dict) else None
-    return None if reset is None else parse_wait(str(reset), "epoch-ms", now)
-
-
-def _plain_words(body: bytes) -> str:
-    text = body[:_READ_CHARS].decode(errors="replace").strip()
-    return "" if text.startswith("<") else shown(text)
-
-
-def shown(text: str) -> str:
-    """One short line, fit to be shown to a person."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:_READ_CHARS]).split())
-    return line if len(line) <= _SHOWN_CHARS else line[: _SHOWN_CHARS - 1] + "…"
