@@ -128,8 +128,9 @@ class Exchange:
                 yield _not_empty(dialect.parse_response(body))
                 return
             incoming.put_back(head)
-            async for piece in self._events(incoming, parser, first_by, deadline):
-                yield piece
+            async with aclosing(self._events(incoming, parser, first_by, deadline)) as events:
+                async for piece in events:
+                    yield piece
         if not parser.is_complete:
             raise StreamCut("The stream ended before the answer did.", status=answer.status)
 
