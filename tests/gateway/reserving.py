@@ -1,7 +1,8 @@
 """A process that reserves what it is told to, on real Redis: `python -m ... REDIS_URL`.
 
 In: one JSON list per line, [amount, [[pause in ms, cost, real cost], ...]]. Out: when (us of the
-server) and how much was admitted. With "hold" as the line it reserves once and never settles.
+server) and how much was admitted. With "hold" as the line it reserves once and never settles; with
+"stand" it then stands in line for as much again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from gateway.clock import SystemClock
 from gateway.errors import RateLimited
-from gateway.limiter.limiter import Limiter
+from gateway.limiter.limiter import Limiter, Stand
 from gateway.limiter.quota import Settlement
 from gateway.policy import StaticPolicy
 from gateway.store import Store
@@ -47,6 +48,17 @@ async def hold(url: str) -> None:
         sys.stdin.readline()  # until it is killed
 
 
+async def stand(url: str) -> None:
+    async with Store(url) as store:
+        limiter = Limiter(store, StaticPolicy(), SystemClock())
+        await limiter.reserve(target(10), 9, 1)
+        try:
+            await limiter.reserve(target(10), 9, 1, Stand(would_wait_s=60))
+        except RateLimited:
+            say("standing")
+        sys.stdin.readline()  # until it is killed
+
+
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -54,8 +66,8 @@ def say(line: str) -> None:
 
 def main(url: str) -> None:
     for line in sys.stdin:
-        if line.strip() == "hold":
-            asyncio.run(hold(url))
+        if line.strip() in ("hold", "stand"):
+            asyncio.run((hold if line.strip() == "hold" else stand)(url))
             return
         told: Any = json.loads(line)
         say(json.dumps(asyncio.run(reserve_all(url, *told))))

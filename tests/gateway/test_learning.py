@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from gateway.errors import QuotaExhausted, RateLimited, Throttled
+from gateway.doors import Doors, Passage, pass_doors
+from gateway.errors import ProviderUnavailable, QuotaExhausted, RateLimited, Throttled
 from gateway.limiter.learning import learned, refused_for, rest_s
-from gateway.limiter.limiter import Limiter
+from gateway.limiter.limiter import Limiter, Stand
 from gateway.limiter.quota import (
     LimitLevel,
     LimitSource,
@@ -25,6 +26,7 @@ from gateway.limiter.quota import (
     Settlement,
 )
 from gateway.policy import LimiterPolicy, Policy, StaticPolicy
+from gateway.resilience.breaker import Breakers
 from gateway.store import Store
 from gateway.types import Limit, LimitHeader, SaidLimit, Target, Unit, Window, parse_limits
 from tests.gateway.test_window import ManualClock
@@ -264,6 +266,27 @@ async def test_it_warms_up_at_the_start_and_after_a_refusal(redis_url: str) -> N
         assert len(await bench.take(target, 99)) == 60
         await bench.limiter.settle(taken[0], Settlement(block_s=90))
         bench.wait(90)
+        assert len(await bench.take(target, 99)) == 30
+
+
+async def test_it_warms_up_after_an_outage(redis_url: str) -> None:
+    """The probe of a half-open breaker begins it: nobody falls upon who has just come back."""
+    clock, target = ManualClock(), make_target(limits=(_RPM,))
+    policy = policy_of(LimiterPolicy())
+    async with Store(redis_url) as store:
+        bench = Bench(Limiter(store, policy, clock), clock)
+        breakers = Breakers(store, policy, clock)
+        await bench.take(target, 1)
+        bench.wait(600)
+        for number in range(20):
+            await breakers.leave(target, f"call-{number}", ProviderUnavailable("It is down."))
+        bench.wait(600)
+        door = bench.limiter.door(bench.limiter.bill(target, 1, 1), Stand())
+        doors = Doors("probe", breakers=breakers.door(target), quota=door)
+        passage = Passage.read(await pass_doors(store, clock.store_us(), doors))
+        assert (passage.in_the_way, passage.is_probe) == ("", True)
+        assert len(await bench.take(target, 99)) == 29
+        bench.wait(20)
         assert len(await bench.take(target, 99)) == 30
 
 

@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from gateway import keys
+from gateway.errors import RateLimited
 from gateway.limiter.limiter import Limiter
 from gateway.policy import StaticPolicy
 from gateway.store import Store
@@ -23,6 +25,7 @@ from tests.gateway.test_window import ManualClock
 
 _ROOT = Path(__file__).parents[2]
 _PROCESSES = 3
+_STATE = keys.quota_state("acme", "none", "*")
 _SECOND_US = 1_000_000
 
 _steps = st.lists(
@@ -101,3 +104,24 @@ async def test_a_killed_process_gives_back_by_time(redis_url: str, workers: list
         given_back = (await limiter.levels([target(10)]))[target(10)].limits[0]
     assert (used_up.left, given_back.left) == (0, 10)
     assert used_up.resets_in_s <= 1.02  # a window and a slot
+
+
+async def test_a_killed_process_leaves_the_line(redis_url: str, workers: list[Worker]) -> None:
+    """Room is kept for who stands in line there; three seconds after its death it is not."""
+    workers[0].tell("stand")
+    assert await asyncio.to_thread(workers[0].hear) == "standing"
+    workers[0].kill()
+    with Redis.from_url(redis_url) as redis:
+        (ticket,) = (one for one in redis.hkeys(_STATE) if one.startswith(b"t:"))
+        _, expires_us, *costs = redis.hget(_STATE, ticket).split()
+        assert costs == [b"10"]
+        redis.delete(f"{_STATE.removesuffix(':state')}:tps")  # what was used, not who waits
+    clock = ManualClock(int(expires_us) - 1)
+    async with Store(redis_url) as store:
+        limiter = Limiter(store, StaticPolicy(), clock)
+        with pytest.raises(RateLimited):
+            await limiter.reserve(target(10), 0, 1)
+        clock.now_us += 1
+        await limiter.reserve(target(10), 9, 1)
+    with Redis.from_url(redis_url) as redis:
+        assert not redis.hexists(_STATE, ticket)
