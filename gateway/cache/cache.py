@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -74,25 +75,28 @@ class Cache:
             return await load()
         found = None if mode is CacheMode.REFRESH else await self._found(wanted, mode)
         if found is not None and self._may_give(wanted, found):
-            return _value(kind, found.entry)
+            with suppress(ValueError):  # what cannot be read is as if it were not there
+                return _value(kind, found.entry)
         if mode is CacheMode.ONLY:
             raise NotCached("Nothing is kept under this key.")
         try:
-            entry = await (self._loaded(wanted) if mode is CacheMode.REFRESH else self._one(wanted))
+            load_one = self._loaded if mode is CacheMode.REFRESH else self._one
+            return _value(kind, await load_one(wanted))
         except NotThere:
             raise
         except Exception:
             if found is None or not self._replaces_an_error(kind, found):
                 raise
             self._tiers.counts.add(kind.name, found.tier, "stale")
-            entry = found.entry
-        return _value(kind, entry)
+            return _value(kind, found.entry)
 
     async def peek(self, kind: Kind[T], key: object) -> T | None:
         """What is kept, however old; None where nothing is. Raises NotThere."""
         wanted = _Wanted(kind, digest(key), _nothing, ())
         found = await self._found(wanted, CacheMode.ONLY)
-        return None if found is None else _value(kind, found.entry)
+        with suppress(ValueError):
+            return None if found is None else _value(kind, found.entry)
+        return None
 
     def put(self, kind: Kind[T], key: object, value: T, *, tags: Iterable[str] = ()) -> None:
         """Keep a value that came another way."""
@@ -142,7 +146,7 @@ class Cache:
         found = await self._tiers.near(wanted.kind, [wanted.name])
         if found is None and mode is CacheMode.ONLY:
             found = await self._tiers.far(wanted.kind, [wanted.name])
-        return found if found is not None and _is_readable(wanted.kind, found.entry) else None
+        return found
 
     def _may_give(self, wanted: _Wanted, found: Found) -> bool:
         """Past its time it may still be given for a while, and is renewed behind."""
@@ -226,7 +230,6 @@ def _value(kind: Kind[T], entry: Entry) -> T:
 
 
 def _is_readable(kind: Kind[Any], entry: Entry) -> bool:
-    """What cannot be read is as if it were not there."""
     try:
         return entry.is_negative or kind.decode(entry.payload) is not None
     except ValueError:

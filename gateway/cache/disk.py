@@ -27,7 +27,7 @@ from gateway.cache.memory import Name
 
 logger = logging.getLogger(__name__)
 
-_FILE = "cache-1.sqlite3"  # another number for another form of the tables
+_FILE = "cache-2.sqlite3"  # another number for another form of the tables
 _SCHEMA = files("gateway").joinpath("cache/disk.sql").read_text()
 _PRAGMAS = (
     "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table
@@ -195,9 +195,10 @@ def _put(
     """Write, then make room; what was evicted, by kind."""
     now = time.time()
     db.executemany(
-        "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-        "data = excluded.data, leaves_at = excluded.leaves_at, used_at = excluded.used_at",
-        [(*one.name, one.entry.pack(), now + one.for_s, now) for one in writes],
+        "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "leaves_at = excluded.leaves_at, used_at = excluded.used_at, "
+        "head = excluded.head, data = excluded.data",
+        [(*one.name, now + one.for_s, now, one.entry.head(), one.entry.pack()) for one in writes],
     )
     touch = "UPDATE entries SET used_at = ? WHERE kind = ? AND name = ?"
     db.executemany(touch, [(now, *name) for name in used])
@@ -228,8 +229,8 @@ def _delete(db: sqlite3.Connection, names: Iterable[Name]) -> None:
 
 def _sweep(db: sqlite3.Connection, is_void: Callable[[Name, Entry], bool]) -> None:
     gone = []
-    for kind, name, data in db.execute("SELECT kind, name, data FROM entries"):
-        entry = Entry.unpack(data)
+    for kind, name, head in db.execute("SELECT kind, name, head FROM entries"):
+        entry = Entry.unpack(head)
         if entry is None or is_void((kind, name), entry):
             gone.append((kind, name))
     _delete(db, gone)

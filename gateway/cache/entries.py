@@ -35,9 +35,13 @@ class Entry:
         return max(0.0, age_s) if age_s > -_FUTURE_S else float("inf")
 
     def pack(self) -> bytes:
+        return self.head() + self.payload
+
+    def head(self) -> bytes:
+        """All but the value."""
         tags = "\n".join(self.tags).encode()
         head = (_FORMAT, self.version, self.is_negative, self.made_at, self.stamp, len(tags))
-        return _HEAD.pack(*head) + tags + self.payload
+        return _HEAD.pack(*head) + tags
 
     @classmethod
     def unpack(cls, kept: bytes) -> Entry | None:

@@ -39,6 +39,7 @@ class Voids:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._numbers: dict[str, int] = {}
+        self._heard = 0  # up to this number all that others made void is known
         self._looked_at = float("-inf")
         self._untold: set[str] = set()
         store.when_back(self._tell)
@@ -70,7 +71,7 @@ class Voids:
     async def hear(self, reply: Any) -> bool:
         """Whether others made something void since; raises StoreAwayError."""
         self._looked_at = time.monotonic()
-        if int(reply or 0) <= self.stamp:
+        if int(reply or 0) <= self._heard:
             return False
         (flat,) = await self._store.ask(("HGETALL", keys.CACHE_VOIDS))
         said = {
@@ -80,6 +81,7 @@ class Voids:
         # What Redis has forgotten, or was not told yet, still holds; `all` makes it superfluous.
         known = {mark: self._numbers[mark] for mark in self._untold & self._numbers.keys()}
         self._numbers = {**(known if _ALL in said else self._numbers), **said}
+        self._heard = said.get(_NEWEST, 0)
         return True
 
     async def add(self, marks: Sequence[str]) -> None:

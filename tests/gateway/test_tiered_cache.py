@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from gateway import keys
@@ -236,6 +240,16 @@ async def test_invalidation_reaches_every_process(opened: Opened, how: str) -> N
     assert kept["disk"].keys() == {"model_metadata", "benchmark"}
 
 
+async def test_who_makes_void_still_hears_of_others(opened: Opened) -> None:
+    """A later number of one's own must not hide an earlier one of another's."""
+    async with opened() as one, opened() as two:
+        for engine in (one, two):
+            await engine.cache.get(MODEL_METADATA, "m", Origin("old"))
+        await one.cache.invalidate(MODEL_METADATA, "m")
+        await two.cache.invalidate(BENCHMARK, "something else")
+        await until(lambda: _is_gone(two))
+
+
 async def _is_gone(gateway: Gateway) -> bool:
     return await gateway.cache.peek(MODEL_METADATA, "m") is None
 
@@ -310,7 +324,7 @@ async def test_the_disk_is_bounded_in_bytes(tmp_path: Path) -> None:
     assert (await disk.find([("benchmark", "0")])) == [None]
     assert sum(disk.take_evicted().values()) > 700
     await disk.close()
-    assert (tmp_path / "cache-1.sqlite3").stat().st_size <= bound * 1.2  # and a batch
+    assert (tmp_path / "cache-2.sqlite3").stat().st_size <= bound * 1.2  # and a batch
 
 
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "folder"])
@@ -320,7 +334,7 @@ async def test_a_damaged_file_is_begun_anew(opened: Opened, tmp_path: Path, dama
     async with opened() as gateway:
         await gateway.cache.get(BENCHMARK, "k", Origin("kept"))
         await gateway.drain()
-    file = folder / "cache-1.sqlite3"
+    file = folder / "cache-2.sqlite3"
     match damage:
         case "garbage":
             file.write_bytes(b"no database at all " * 1000)
@@ -433,3 +447,109 @@ def test_every_kind_has_its_lifetimes() -> None:
         lifetime = LifetimePolicy().of(kind.name)
         assert lifetime.fresh_s > 0
         assert not (kind.is_secret and (lifetime.disk_s or lifetime.redis_s))
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """Two processes of one machine and one elsewhere, against a dictionary.
+
+    What is told on disk and in Redis is waited for, and what others made void is heard at once;
+    so all of them must know exactly what the dictionary knows.
+    """
+
+    redis_url = ""
+    folder = Path()
+
+    def __init__(self) -> None:
+        super().__init__()
+        with SyncRedis.from_url(self.redis_url) as redis:
+            redis.flushall()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.loop = asyncio.new_event_loop()
+        self.stack = AsyncExitStack()
+        self.known: dict[int, int] = {}
+        self.tags: dict[int, str] = {}
+        folders = (self.folder / "here", self.folder / "here", self.folder / "there")
+        self.engines = [self.done(self.opened(folder)) for folder in folders]
+
+    async def opened(self, folder: Path) -> Gateway:
+        policy = StaticPolicy(replace(QUICK, cache=CachePolicy(memory_bytes=2_000)))
+        return await self.stack.enter_async_context(
+            Gateway.open(self.redis_url, policy=policy, cache_folder=folder)
+        )
+
+    def done(self, doing: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(doing)
+
+    def teardown(self) -> None:
+        self.done(self.stack.aclose())
+        self.loop.close()
+
+    def settle(self) -> None:
+        for engine in self.engines:
+            self.done(engine.drain())
+            engine._tiers._voids._looked_at = float("-inf")  # as if half a second had passed
+
+    @rule(
+        which=st.integers(0, 2),
+        key=st.integers(0, 5),
+        value=st.integers(),
+        tag=st.sampled_from("ab"),
+    )
+    def refresh(self, which: int, key: int, value: int, tag: str) -> None:
+        """Who sets a value makes the others' void first, as whoever shares values must."""
+        cache = self.engines[which].cache
+        self.done(cache.invalidate(BENCHMARK, key))
+        got = self.done(
+            cache.get(BENCHMARK, key, Origin(value), tags=[tag], mode=CacheMode.REFRESH)
+        )
+        assert got == value
+        self.known[key], self.tags[key] = value, tag
+        self.settle()
+
+    @rule(which=st.integers(0, 2), key=st.integers(0, 5), value=st.integers())
+    def get(self, which: int, key: int, value: int) -> None:
+        origin = Origin(value)
+        got = self.done(self.engines[which].cache.get(BENCHMARK, key, origin))
+        assert got == self.known.get(key, value)
+        assert origin.asked == (key not in self.known)
+        self.tags.setdefault(key, "")
+        self.known.setdefault(key, value)
+        self.settle()
+
+    @rule(which=st.integers(0, 2), key=st.integers(0, 5))
+    def forget(self, which: int, key: int) -> None:
+        self.done(self.engines[which].cache.invalidate(BENCHMARK, key))
+        self.forgotten([key])
+
+    @rule(which=st.integers(0, 2), tag=st.sampled_from("ab"))
+    def forget_tag(self, which: int, tag: str) -> None:
+        self.done(self.engines[which].cache.invalidate_tags(tag))
+        self.forgotten([key for key, one in self.tags.items() if one == tag])
+
+    @rule(which=st.integers(0, 2))
+    def forget_all(self, which: int) -> None:
+        self.done(self.engines[which].cache.invalidate(BENCHMARK))
+        self.forgotten(list(self.known))
+
+    def forgotten(self, keys_gone: list[int]) -> None:
+        for key in keys_gone:
+            self.known.pop(key, None)
+            self.tags.pop(key, None)
+        self.settle()
+
+    @rule(which=st.integers(0, 2), key=st.integers(0, 5))
+    def peek(self, which: int, key: int) -> None:
+        assert self.done(self.engines[which].cache.peek(BENCHMARK, key)) == self.known.get(key)
+
+
+def test_the_cache_equals_a_dictionary(redis_url: str, tmp_path: Path) -> None:
+    """Whatever is kept, evicted from memory, promoted and made void, and by whom."""
+    CacheMachine.redis_url, CacheMachine.folder = redis_url, tmp_path
+    case = CacheMachine.TestCase
+    case.settings = settings(
+        max_examples=15,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    case().runTest()
