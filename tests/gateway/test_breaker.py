@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
 
 import pytest
@@ -319,3 +320,57 @@ async def test_each_offer_by_its_own_policy(redis_url: str) -> None:
         views = await gateway.breaker_states([("acme", "touchy"), ("acme", "calm")])
     assert views["acme", "touchy"].state is BreakerState.OPEN
     assert views["acme", "calm"].state is BreakerState.CLOSED
+
+
+_PROBER = """
+import asyncio, sys
+from gateway.client import Gateway
+from gateway.policy import BreakerPolicy, Policy, StaticPolicy
+from tests.gateway.upstream import ask, make_target
+
+async def main():
+    policy = StaticPolicy(Policy(breaker=BreakerPolicy(probe_ttl_s=1)))
+    async with Gateway.open(sys.argv[1], policy=policy) as gateway:
+        await gateway.complete(ask(), [make_target(sys.argv[2])])
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_killed_while_it_holds_the_probe(redis_url: str) -> None:
+    """Nobody else may try while it lives; after its time the probe is given back."""
+    breaker = BreakerPolicy(offer_min_calls=1, cooldown_s=0.1, probe_ttl_s=1)
+    policy = StaticPolicy(replace(QUICK, breaker=breaker, retry=RetryPolicy(max_attempts=1)))
+    probed = asyncio.Event()
+
+    async def hangs(wire: Wire, _: Received) -> None:
+        probed.set()
+        await wire.gone()
+
+    async with Gateway.open(redis_url, policy=policy) as gateway, upstream(refuses(503)) as one:
+        with pytest.raises(AllTargetsFailed):
+            await gateway.complete(ask(), [one.target()])
+        await gateway.drain()
+        await asyncio.sleep(0.15)  # the cool-down
+        one.script = hangs
+        url = one.target().base_url
+        prober = await asyncio.create_subprocess_exec(sys.executable, "-c", _PROBER, redis_url, url)
+        try:
+            async with asyncio.timeout(30):
+                await probed.wait()
+        finally:
+            prober.kill()
+            await prober.wait()
+        one.script = answers
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    completion = await gateway.complete(ask(), [one.target()])
+                except AllTargetsFailed:
+                    await asyncio.sleep(0.05)
+                else:
+                    break
+        await gateway.drain()
+        view = (await gateway.breaker_states([("acme", "m")]))["acme", "m"]
+    assert completion.text == "Hello."
+    assert view.state is BreakerState.CLOSED

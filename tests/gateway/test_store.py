@@ -152,3 +152,31 @@ async def test_an_idle_connection_that_went_stale(own_redis: RedisServer) -> Non
         own_redis.start()
         assert await store.ask(("PING",)) == [b"PONG"]
         assert not store.is_degraded
+
+
+async def test_another_server_takes_over_the_address(tmp_path: Path) -> None:
+    """A failover: the same address leads to another Redis, which knows no script of ours."""
+    servers = [RedisServer(tmp_path / f"{number}.sock") for number in (1, 2)]
+    address = tmp_path / "redis.sock"
+    for server in servers:
+        server.start()
+    try:
+        address.symlink_to(servers[0].socket)
+        async with Store(f"unix://{address}") as store:
+            await store.ask(("SET", "who", "first"))
+            await store.run(_PEEK, ["block"], [0])
+            address.unlink()
+            address.symlink_to(servers[1].socket)
+            servers[0].kill()
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        assert await store.run(_PEEK, ["block"], [0])
+                        break
+                    except StoreAwayError:
+                        await asyncio.sleep(0.05)
+            assert await store.ask(("GET", "who")) == [None]
+            assert not store.is_degraded
+    finally:
+        for server in servers:
+            server.kill()

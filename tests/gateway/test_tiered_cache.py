@@ -39,6 +39,7 @@ from gateway.errors import NotCached
 from gateway.policy import CachePolicy, LifetimePolicy, Policy, StaticPolicy
 from gateway.types import CacheMode
 from tests.gateway.conftest import QUICK
+from tests.servers import RedisServer
 
 Opened = Callable[..., Any]
 
@@ -553,3 +554,45 @@ def test_the_cache_equals_a_dictionary(redis_url: str, tmp_path: Path) -> None:
         suppress_health_check=list(HealthCheck),
     )
     case().runTest()
+
+
+async def test_redis_is_lost_while_one_loads(tmp_path: Path) -> None:
+    """The lock and the shared tier are gone: whoever waits is served all the same."""
+    server = RedisServer(tmp_path / "r.sock")
+    server.start()
+    try:
+        origin, begun, go_on = Origin("here"), asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> Any:
+            begun.set()
+            await go_on.wait()
+            return await origin()
+
+        policy = StaticPolicy(QUICK)
+        async with (
+            Gateway.open(server.url, policy=policy) as one,
+            Gateway.open(server.url, policy=policy) as two,
+        ):
+            first = asyncio.create_task(one.cache.get(BENCHMARK, "k", slowly))
+            await begun.wait()
+            second = asyncio.create_task(two.cache.get(BENCHMARK, "k", slowly))
+            server.kill()
+            await asyncio.sleep(0.05)
+            go_on.set()
+            async with asyncio.timeout(20):
+                assert set(await asyncio.gather(first, second)) == {"here"}
+            await one.cache.invalidate(BENCHMARK, "k")  # told when Redis is back
+            assert await one.cache.peek(BENCHMARK, "k") is None
+            server.start()
+            await until(lambda: _are_well(one, two))
+            await until(lambda: _is_forgotten(two))
+    finally:
+        server.kill()
+
+
+async def _are_well(*gateways: Gateway) -> bool:
+    return not any(one.is_degraded for one in gateways)
+
+
+async def _is_forgotten(gateway: Gateway) -> bool:
+    return await gateway.cache.peek(BENCHMARK, "k") is None
