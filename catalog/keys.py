@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # breakers and rests of keys last as long.
 DOWN_FOR = dt.timedelta(minutes=10)
 
-_PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
+PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 # Filled from settings, not from a key.
 SIMULATOR_PLACEHOLDER = "SIMULATOR_URL"
 
@@ -141,7 +141,7 @@ def environment_extra(provider: Provider) -> dict[str, str]:
 
 def extra_fields(provider: Provider) -> list[str]:
     """Names of the values that the provider's addresses need beside the key."""
-    names = dict.fromkeys(_PLACEHOLDER.findall(provider.base_url + provider.list_url))
+    names = dict.fromkeys(PLACEHOLDER.findall(provider.base_url + provider.list_url))
     names.pop(SIMULATOR_PLACEHOLDER, None)
     return list(names)
 
@@ -158,4 +158,4 @@ def extra_label(provider: Provider, name: str) -> str:
 def fill_address(address: str, extra: Mapping[str, str]) -> str:
     """Put the values in the place of their {NAME}; raises KeyError with a name that is missing."""
     known = {**extra, SIMULATOR_PLACEHOLDER: settings.SIMULATOR_URL}
-    return _PLACEHOLDER.sub(lambda match: known[match[1]], address)
+    return PLACEHOLDER.sub(lambda match: known[match[1]], address)

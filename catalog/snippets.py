@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from catalog.keys import PLACEHOLDER
 from catalog.models import Offer
 
 _HELLO = [{"role": "user", "content": "Hello"}]
@@ -28,11 +29,14 @@ def snippets(offer: Offer) -> list[Snippet]:
 def _python(offer: Offer) -> str:
     provider = offer.provider
     key = f'os.environ["{provider.env_var or "API_KEY"}"]' if provider.needs_key else '"none"'
-    imports = "import os\n\n" if provider.needs_key else ""
+    address = json.dumps(provider.base_url)
+    if PLACEHOLDER.search(address):
+        address = "f" + PLACEHOLDER.sub(r"{os.environ['\1']}", address)
+    imports = "import os\n\n" if "os.environ" in key + address else ""
     return (
         f"{imports}from openai import OpenAI\n\n"
         "client = OpenAI(\n"
-        f"    base_url={json.dumps(provider.base_url)},\n"
+        f"    base_url={address},\n"
         f"    api_key={key},\n"
         ")\n"
         "answer = client.chat.completions.create(\n"
@@ -46,7 +50,8 @@ def _python(offer: Offer) -> str:
 def _curl(offer: Offer) -> str:
     provider = offer.provider
     body = json.dumps({"model": offer.external_id, "messages": _HELLO})
-    lines = [f'curl "{provider.base_url}/chat/completions"', '-H "Content-Type: application/json"']
+    address = PLACEHOLDER.sub(r"$\1", provider.base_url)
+    lines = [f'curl "{address}/chat/completions"', '-H "Content-Type: application/json"']
     if provider.needs_key:
         lines.append(f'-H "Authorization: Bearer ${provider.env_var or "API_KEY"}"')
     quoted = body.replace("'", "'\\''")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -84,3 +86,12 @@ def test_a_simulated_model_has_no_call_to_copy(viewer_client: Client) -> None:
     page = viewer_client.get(offer.model.get_absolute_url()).content.decode()
     assert "Call it" not in page
     assert "SIMULATOR_URL" not in page
+
+
+def test_an_account_id_in_the_address_comes_from_the_environment(viewer_client: Client) -> None:
+    """The copied call runs as it stands: no braces of ours are left in its address."""
+    address = "https://api.example/accounts/{WREN_ACCOUNT_ID}/v1"
+    offer = make_offer(make_provider(auth="bearer", env_var="WREN_API_KEY", base_url=address))
+    page = html.unescape(viewer_client.get(offer.model.get_absolute_url()).content.decode())
+    assert "f\"https://api.example/accounts/{os.environ['WREN_ACCOUNT_ID']}/v1\"" in page
+    assert "https://api.example/accounts/$WREN_ACCOUNT_ID/v1/chat/completions" in page
