@@ -70,7 +70,7 @@ class Part:
 
 
 async def run(is_tiny: bool) -> Result:
-    minutes = 0.5 if is_tiny else 6.0
+    minutes = 0.2 if is_tiny else 6.0
     fixed = await _part(_at_intervals, minutes, limits=None)
     known = await _part(_as_able, minutes, limits=LIMITS)
     learned = await _part(_as_able, minutes, limits=None)

@@ -15,7 +15,7 @@ QUICK = Policy(
     ),
     retry=RetryPolicy(base_s=0.001, cap_s=0.05),
     timeouts=TimeoutPolicy(
-        connect_s=1, first_token_s=0.3, stall_s=0.3, answer_s=0.5, max_reply_bytes=200_000
+        connect_s=3, first_token_s=1.0, stall_s=1.0, answer_s=1.5, max_reply_bytes=200_000
     ),
 )
 
