@@ -35,10 +35,10 @@ class ModelLine:
 
     @property
     def words(self) -> str:
-        """“5 offers: 3 closed, 1 open, 1 cannot be called”."""
+        """“5 offers: answers 3, open 1, cannot be called 1”."""
         count = len(self.row.offers)
         words = Counter(state.word for state in self.states)
-        told = ", ".join(f"{number} {word.lower()}" for word, number in words.items())
+        told = ", ".join(f"{word.lower()} {number}" for word, number in words.items())
         return f"{count} offer{'' if count == 1 else 's'}: {told}"
 
 

@@ -31,7 +31,7 @@ class State:
     sentence: str = ""
 
 
-CLOSED = State("full", "Closed", "Its breaker is closed: calls go through.")
+ANSWERS = State("full", "Answers", "Its breaker is closed: calls go through.")
 NOT_KNOWN = State(
     "unknown", "Not known now", "Calls go out, but Redis, which knows how it stands, is away."
 )
@@ -114,7 +114,7 @@ def state_of(live: Live | None) -> State:
         return State("half", "Used up", f"{live.words}.")
     if live.is_probing:
         return State("half", "Half-open", "It failed lately and is being tried again.")
-    return CLOSED
+    return ANSWERS
 
 
 def _obstacle(offer: Offer, obstacle: Obstacle | None) -> State | None:

@@ -125,3 +125,11 @@ def test_a_refresh_shows_on_the_page_it_was_asked_on(page: Page, product: Produc
     expect(page.get_by_label("Search models")).to_have_value("kestrel")
     expect(page).to_have_url(re.compile(r"/catalog/\?q=kestrel$"))
     expect(page.get_by_role("link", name="Provider by provider")).to_be_visible()
+
+
+def test_a_desktop_shows_a_model_s_offers_whole(page: Page) -> None:
+    """However many units its limits have, no column hides behind the edge of the panel."""
+    page.goto("/catalog/models/heron-70b/")
+    expect(page.get_by_role("columnheader", name="Other limits")).to_be_visible()
+    offers = page.get_by_role("region", name="Offers of")
+    assert offers.evaluate("box => box.scrollWidth - box.clientWidth") == 0

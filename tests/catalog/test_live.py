@@ -68,11 +68,11 @@ def words_of(page: str) -> str:
     return " ".join(text.replace("\u202f", " ").replace("\xa0", " ").split())
 
 
-def test_a_fresh_offer_is_closed_and_full(viewer_client: Client, wren: Model) -> None:
+def test_a_fresh_offer_answers_and_is_full(viewer_client: Client, wren: Model) -> None:
     """The longest window speaks, and where the limit is known from stands beside it."""
     offer_of(wren, "Fresh", rpm=10, rpd=250)
     page = viewer_client.get(wren.get_absolute_url()).content.decode()
-    assert "Closed" in words_of(page)
+    assert "Answers" in words_of(page)
     assert "250 a day" in words_of(page)
     assert 'aria-label="100\xa0% left"' in page
     assert "published" in words_of(page)
@@ -97,7 +97,7 @@ def test_offers_stand_in_the_order_of_trying(
     assert places == sorted(places)
     assert places[-1] < page.index(">Akeyless</a>")
     words = words_of(page)
-    for expected in ("Closed 10 a day", "Closed 5 a day", "Used up 0 a day", "Open", "No key"):
+    for expected in ("Answers 10 a day", "Answers 5 a day", "Used up 0 a day", "Open", "No key"):
         assert expected in words
     assert "tried again in" in page
     assert "5 of 10 requests a day left, all of it again in" in page
@@ -114,10 +114,10 @@ def test_the_list_draws_a_shape_for_each_offer(
     page = viewer_client.get(f"/catalog/?open={wren.slug}").content.decode()
     row = page[page.index("data-row-link") : page.index('class="detail"')]
     assert re.findall(r"#g-(\w+)", row) == ["full", "half", "hollow", "unknown"]
-    assert "4 offers: 1 closed, 1 used up, 1 open, 1 cannot be called" in words_of(row)
+    assert "4 offers: answers 1, used up 1, open 1, cannot be called 1" in words_of(row)
     assert "10 a day" in words_of(row)
     opened = words_of(page[page.index('class="detail"') :])
-    assert "Closed 10 rpd 10 a day published" in opened
+    assert "Answers 10 rpd 10 a day published" in opened
 
 
 def test_an_offer_with_two_keys_stands_as_the_better_one(
@@ -193,23 +193,23 @@ def test_a_key_that_calls_find_refused_counts(
     assert best_of(wren) == ["Good", "Abad"]
     page = words_of(viewer_client.get(wren.get_absolute_url()).content.decode())
     assert "Key refused" in page
-    assert page.index("Closed") < page.index("Key refused")
+    assert page.index("Answers") < page.index("Key refused")
     make_call()
     assert "1 of 2 providers answers now" in words_of(viewer_client.get("/").content.decode())
 
 
 def test_without_limits_nothing_is_made_up(viewer_client: Client, wren: Model) -> None:
-    """Closed, and what is left is not published."""
+    """It answers, and what is left is not published."""
     offer_of(wren, "Silent")
     page = words_of(viewer_client.get(wren.get_absolute_url()).content.decode())
-    assert "Closed not published" in page
+    assert "Answers not published" in page
 
 
 def test_the_providers_page_shows_the_same(viewer_client: Client, wren: Model) -> None:
     """Its offers with what is left of each."""
     offer = offer_of(wren, "Fresh", rpd=250)
     page = words_of(viewer_client.get(offer.provider.get_absolute_url()).content.decode())
-    assert "Closed 250 a day" in page
+    assert "Answers 250 a day" in page
 
 
 def test_pages_open_while_redis_is_away(
