@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import nh3
+import pygments
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 # Highlighting takes time that grows with the text; nobody reads colours in more than this.
 HIGHLIGHT_CHARACTERS = 20_000
+# With odd code it grows with the square or worse, and holds up every other thread meanwhile: so
+# each block has this much time of the processor, and a line (one step at worst) this length.
+HIGHLIGHT_WITHIN_S = 0.25
+HIGHLIGHT_LINE_CHARACTERS = 1_000
 # Markdown too: an answer beyond this, and a single block beyond that, is shown as it came.
 MARKDOWN_CHARACTERS = 100_000
 BLOCK_CHARACTERS = 12_000
@@ -93,6 +98,7 @@ _MARKDOWN = MarkdownIt(
     renderer_cls=_Renderer,
 ).disable("linkify", ignoreInvalid=True)
 _FORMATTER = HtmlFormatter(nowrap=True)
+_Coloured = tuple[Any, str]  # a kind of token, and the text
 
 
 def render_markdown(text: str) -> SafeString:
@@ -175,13 +181,29 @@ def _code(text: str, language: str) -> str:
 
 
 def _highlighted(text: str, language: str) -> str:
-    if not language or len(text) > HIGHLIGHT_CHARACTERS:
+    if not language or len(text) > HIGHLIGHT_CHARACTERS or _has_endless_line(text):
         return _escaped(text)
     try:
         lexer = get_lexer_by_name(language, stripnl=False)
-    except ClassNotFound:
+        return pygments.format(_in_time(lexer.get_tokens(text)), _FORMATTER)
+    except (ClassNotFound, _TooSlow):
         return _escaped(text)
-    return highlight(text, lexer, _FORMATTER)
+
+
+class _TooSlow(Exception):
+    """The time for highlighting is used up."""
+
+
+def _in_time(tokens: Iterable[_Coloured]) -> Iterator[_Coloured]:
+    until_s = time.thread_time() + HIGHLIGHT_WITHIN_S
+    for token in tokens:
+        if time.thread_time() > until_s:
+            raise _TooSlow
+        yield token
+
+
+def _has_endless_line(text: str) -> bool:
+    return any(len(line) > HIGHLIGHT_LINE_CHARACTERS for line in text.split("\n"))
 
 
 def _escaped(text: str) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from catalog.complexity import Task
 from playground.models import TITLE_CHARACTERS, Conversation, Run, RunState
-from playground.planning import Ask, Plan, make_plan
+from playground.planning import Ask, CannotPlan, Plan, make_plan
 
 
 async def ask(user: Any, wanted: Ask, offer_id: int | None, parameters: dict[str, Any]) -> Run:
@@ -52,7 +52,10 @@ def _add_run(
     else:
         # The lock makes two tabs of one conversation take different positions.
         own = Conversation.objects.of(user).select_for_update()
-        conversation = own.get(pk=wanted.conversation_id)
+        found = own.filter(pk=wanted.conversation_id).first()
+        if found is None:
+            raise CannotPlan("This conversation was deleted meanwhile. Begin a new one.")
+        conversation = found
         conversation.updated_at = now
         conversation.save(update_fields=["updated_at"])
     last = conversation.runs.aggregate(last=Max("position"))["last"]
@@ -71,6 +74,15 @@ def _add_run(
         plan=plan.offer_ids,
         pick=plan.pick,
     )
+
+
+@transaction.atomic
+def delete_conversation(conversation: Conversation) -> None:
+    """With all its runs, one that another tab is just adding among them."""
+    # The same lock as in `_add_run`: a run added meanwhile would point to nothing.
+    locked = Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
+    if locked is not None:
+        locked.delete()
 
 
 def title_of(prompt: str) -> str:

@@ -20,5 +20,6 @@ urlpatterns = [
     path("<int:pk>/", pages.conversation, name="conversation"),
     path("<int:pk>/rename/", keeping.rename, name="rename"),
     path("<int:pk>/delete/", keeping.delete, name="delete"),
-    re_path(r"^(?P<pk>[0-9]+)/export\.(?P<form>md|json)$", keeping.export, name="export"),
+    # No more digits than an id can have: thousands are more than Python reads.
+    re_path(r"^(?P<pk>[0-9]{1,18})/export\.(?P<form>md|json)$", keeping.export, name="export"),
 ]

@@ -13,6 +13,7 @@ from freellm_site.lib.htmx import HtmxRequest, render_swap
 from playground.exporting import as_json, as_markdown
 from playground.forms import TitleForm
 from playground.models import Conversation
+from playground.services import delete_conversation
 
 _PER_PAGE = 25
 _SEARCH_CHARACTERS = 200
@@ -37,8 +38,8 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
     found = _own(request, pk)
     form = TitleForm(request.POST)
     if form.is_valid():
-        found.title = form.cleaned_data["title"]
-        found.save(update_fields=["title"])
+        # An update, because the conversation may have been deleted since it was read.
+        Conversation.objects.filter(pk=found.pk).update(title=form.cleaned_data["title"])
         messages.success(request, "Renamed.")
     else:
         messages.error(request, " ".join(map(str, form.errors["title"])))
@@ -47,7 +48,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
-    _own(request, pk).delete()
+    delete_conversation(_own(request, pk))
     messages.success(request, "Conversation deleted.")
     return redirect("playground:history")
 

@@ -25,6 +25,7 @@ from playground.views.composing import picks_context
 arender = sync_to_async(render)
 
 _RECENT = 8
+_ID_DIGITS = 18  # no id has more, and thousands of digits are more than Python reads
 _EXAMPLES = (
     "Explain in three sentences how a token bucket limits a rate.",
     "Write a Python function that retries an HTTP request with exponential backoff.",
@@ -111,4 +112,4 @@ def _ask_of(form: PromptForm, found: Conversation | None) -> Ask:
 
 def _number(value: object) -> int | None:
     text = str(value or "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS else None

@@ -6,6 +6,8 @@ import pytest
 from django.test import AsyncClient
 
 from playground.models import Run
+from playground.planning import Ask, CannotPlan
+from playground.services import ask
 from tests.factories import amake_user
 from tests.playground.conftest import Simulate
 
@@ -188,3 +190,28 @@ async def test_huge_ids_are_not_found(operator_async_client: AsyncClient) -> Non
     number = "9" * 40
     for address in (f"{number}/", f"{number}/export.md", f"runs/{number}/stream/"):
         assert (await operator_async_client.get(f"/playground/{address}")).status_code == 404
+
+
+@pytest.mark.parametrize("field", ["offer", "conversation"])
+async def test_a_number_too_long_to_be_read_is_refused_on_the_page(
+    operator_async_client: AsyncClient, simulate: Simulate, field: str
+) -> None:
+    """Python reads no number of more than 4 300 digits; the page that says so must not either."""
+    await simulate()
+    response = await operator_async_client.post(
+        SEND, {"prompt": "Say something", field: "9" * 5_000}
+    )
+    assert response.status_code == 422
+    assert "Say something" in response.content.decode()
+    address = f"/playground/{'9' * 5_000}/export.md"
+    assert (await operator_async_client.get(address)).status_code == 404
+
+
+async def test_a_turn_in_a_conversation_deleted_meanwhile_is_refused(simulate: Simulate) -> None:
+    """Another tab may delete it between the look at the form and the keeping of the run."""
+    await simulate()
+    gone = Ask(prompt="Say something", conversation_id=999_999)
+    user = await amake_user(role="operator")
+    with pytest.raises(CannotPlan, match="deleted meanwhile"):
+        await ask(user, gone, None, {"may_fall_back": True})
+    assert not await Run.objects.aexists()

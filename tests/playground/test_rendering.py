@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -96,3 +97,15 @@ def test_lists_and_quotations_take_their_direction_from_their_text() -> None:
     assert '<ul dir="auto">' in html
     assert '<ol start="3" dir="auto">' in html
     assert '<blockquote dir="auto">' in html
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [("c", "\n" * 19_000), ("zeek", "0" * 19_000), ("autohotkey", "\n" * 19_000)],
+)
+def test_code_that_is_slow_to_highlight_is_shown_plain(language: str, code: str) -> None:
+    """Some highlighters' time grows with the square of odd code, during which all others wait."""
+    began_s = time.thread_time()
+    html = render_markdown(f"```{language}\n{code}end\n```")
+    assert time.thread_time() - began_s < 3
+    assert "end" in html
