@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -9,7 +10,8 @@ from catalog.models import Model
 from catalog.snapshot import asnapshot
 
 _NEAREST = 3
-_LIKENESS = 0.5  # of 1: fewer letters in common are no offer of help
+_LIKENESS = 0.5  # of 1, inside a family: fewer letters in common are no offer of help
+_SLIP = 0.8  # of 1: so alike that it may be a slip of the hand, whatever the family
 _SLUG_CHARACTERS = 100
 
 
@@ -28,9 +30,17 @@ async def missing_model(slug: str) -> Missing | None:
     if not slug or slug in names:
         return None
     known = await Model.objects.filter(slug=slug).afirst()
-    alike = get_close_matches(slug[:_SLUG_CHARACTERS], names, _NEAREST, _LIKENESS)
+    near = _nearest(slug[:_SLUG_CHARACTERS], names)
     return Missing(
         name=known.name if known else slug[:_SLUG_CHARACTERS],
         url=known.get_absolute_url() if known else "",
-        nearest=[(one, names[one]) for one in alike],
+        nearest=[(one, names[one]) for one in near],
     )
+
+
+def _nearest(slug: str, slugs: Collection[str]) -> list[str]:
+    """Slips first, then others of its family: ALLaM shares letters with Llama and nothing else."""
+    family = [one for one in slugs if one.partition("-")[0] == slug.partition("-")[0]]
+    slips = get_close_matches(slug, slugs, _NEAREST, _SLIP)
+    kin = get_close_matches(slug, family, _NEAREST, _LIKENESS)
+    return list(dict.fromkeys([*slips, *kin]))[:_NEAREST]

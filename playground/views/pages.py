@@ -27,7 +27,7 @@ arender = sync_to_async(render)
 _RECENT = 8
 _ID_DIGITS = 18  # no id has more, and thousands of digits are more than Python reads
 _EXAMPLES = (
-    "Explain in three sentences how a token bucket limits a rate.",
+    "Explain in three sentences why the sky is blue.",
     "Write a Python function that retries an HTTP request with exponential backoff.",
     "A bat and a ball cost 1.10 together; the bat costs 1 more than the ball. What is the ball?",
     "Translate into German: The early bird catches the worm.",

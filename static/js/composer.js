@@ -25,6 +25,11 @@ if (form) {
     addEventListener("load", () => prompt.dispatchEvent(new Event("input", { bubbles: true })));
   }
   fit();
+  // An example or a link filled it in: it can be sent, or changed, at once.
+  if (new URLSearchParams(location.search).has("prompt") && matchMedia("(hover: hover)").matches) {
+    prompt.focus();
+    prompt.setSelectionRange(prompt.value.length, prompt.value.length);
+  }
 
   form.addEventListener("input", () => {
     const typed = parameters.map((field) => [field.name, field.value]);

@@ -43,4 +43,6 @@ document.addEventListener("htmx:sseMessage", (event) => {
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
   if (elt.matches("[data-follow]")) show(elt);
   else if (elt.matches("#talk > .answer")) follow(elt);
+  // Other models to ask, which the reader has just called for.
+  else if (elt.matches(".others")) scrollBy({ top: Math.max(0, hidden(elt)) });
 });

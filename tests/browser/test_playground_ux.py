@@ -102,3 +102,15 @@ def test_typing_quickly_leaves_the_console_clean(page: Page) -> None:
         with page.expect_request("**/playground/recommend/"):
             page.get_by_placeholder("Ask anything").fill(word)
     expect(page.get_by_text("translation", exact=False).first).to_be_visible()
+
+
+def test_an_example_is_sent_at_once_and_other_models_come_into_view(page: Page) -> None:
+    """An example takes the cursor, so Ctrl + Enter sends it; other models hide behind nothing."""
+    page.goto("/playground/")
+    page.get_by_role("link", name="Write a Python function").click()
+    expect(page.get_by_placeholder("Ask anything")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("button", name="Ask again")).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name="Another model").click()
+    expect(page.locator(".others .pick").first).to_be_visible()
+    page.wait_for_function(f"({HIDDEN_PX})() === 0")

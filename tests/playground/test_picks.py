@@ -81,8 +81,12 @@ async def test_a_link_to_a_model_that_is_gone_says_so(
     """The catalog still knows it, so its page is linked; what is like nothing has no neighbour."""
     await simulate(name="Heron 7B")
     await sync_to_async(make_model)("Zyzzyva Extra")
+    await sync_to_async(make_model)("Nehor 70B")
     text = (await operator_async_client.get("/playground/?model=zyzzyva-extra")).content.decode()
     assert '<a href="/catalog/models/zyzzyva-extra/">Zyzzyva Extra</a> cannot be called now' in text
+    assert "or take one that is near" not in text
+    text = (await operator_async_client.get("/playground/?model=nehor-70b")).content.decode()
+    assert "Nehor 70B</a> cannot be called now" in text
     assert "or take one that is near" not in text
     text = (await operator_async_client.get("/playground/?model=heron-7b")).content.decode()
     assert "cannot be called now" not in text
