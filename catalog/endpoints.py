@@ -18,6 +18,7 @@ from catalog.grouping import models_for
 from catalog.key_check import Evidence
 from catalog.key_store import NewKey, name_of_same_key, store_key
 from catalog.keys import enabled_keys_of
+from catalog.lists import without_keys
 from catalog.models import Offer, OfferStatus, Origin, Provider, QuotaScope, Tier
 from catalog.sources.listed import BadList, ListedModel
 from catalog.sources.registry import translate
@@ -64,18 +65,18 @@ async def ask_endpoint(endpoint: Endpoint, stored: Provider | None = None) -> An
     except AddressRefused as refused:
         return Answered(problem=refused.message)
     secret = endpoint.secret or await sync_to_async(_stored_secret)(endpoint, stored)
-    url = f"{endpoint.base_url}/models"
+    url, headers = f"{endpoint.base_url}/models", _headers(endpoint, secret)
     try:
         async with engine() as gateway:
             body = await gateway.get(
                 url,
-                headers=_headers(endpoint, secret),
+                headers=headers,
                 within_s=LIST_WITHIN_S,
                 allows_private_address=endpoint.allows_private_address,
             )
         listed = _translated(body)
     except (GatewayError, BadList) as error:
-        return _no_list(endpoint, url, str(error))
+        return _no_list(endpoint, url, without_keys(str(error), headers))
     names = ", ".join(one.external_id for one in listed[:3])
     line = Evidence("ok", f"{len(listed)} models are listed", f"{url}: {names}")
     if not listed and not endpoint.model_ids:
@@ -94,15 +95,22 @@ async def ask_endpoint(endpoint: Endpoint, stored: Provider | None = None) -> An
     return Answered(tuple(listed), (line,))
 
 
+class EndpointGone(Exception):
+    """Another admin removed it while this one changed it."""
+
+
 def save_endpoint(
     endpoint: Endpoint,
     listed: Sequence[ListedModel],
     provider: Provider | None = None,
     user_id: int | None = None,
 ) -> Provider:
-    """Create or change the provider with its key and offers, in one transaction."""
+    """Create or change the provider with its key and offers, in one transaction.
+
+    Raises EndpointGone.
+    """
     with transaction.atomic():
-        provider = provider or Provider(slug=_free_slug(endpoint.name), origin=Origin.OWN)
+        provider = _as_it_is(provider) if provider else _new(endpoint)
         is_forgotten = endpoint.forgets_key or _has_moved(provider, endpoint)
         _assign(provider, endpoint)
         provider.save()
@@ -112,6 +120,18 @@ def save_endpoint(
         _keep_offers(provider, _wanted(endpoint, listed))
         transaction.on_commit(generation.bump)
     return provider
+
+
+def _new(endpoint: Endpoint) -> Provider:
+    return Provider(slug=_free_slug(endpoint.name), origin=Origin.OWN)
+
+
+def _as_it_is(provider: Provider) -> Provider:
+    """Read anew: while its server was asked, another admin may have switched or removed it."""
+    found = Provider.objects.select_for_update().filter(pk=provider.pk).first()
+    if found is None:
+        raise EndpointGone
+    return found
 
 
 def remove_endpoint(provider: Provider) -> None:

@@ -64,13 +64,19 @@ def keep_report(row: ProviderKey, report: KeyReport) -> None:
     """Remember what a check found, each request that it made included."""
     row.verdict, row.verdict_detail = report.verdict, report.detail
     row.evidence, row.checked_at = report.lines(), timezone.now()
-    row.save(update_fields=["verdict", "verdict_detail", "evidence", "checked_at"])
+    # An update, because the key may have been removed while it was checked.
+    ProviderKey.objects.filter(pk=row.pk).update(
+        verdict=row.verdict,
+        verdict_detail=row.verdict_detail,
+        evidence=row.evidence,
+        checked_at=row.checked_at,
+    )
     generation.bump()
 
 
 def switch_key(row: ProviderKey, *, is_enabled: bool) -> None:
     row.is_enabled = is_enabled
-    row.save(update_fields=["is_enabled"])
+    ProviderKey.objects.filter(pk=row.pk).update(is_enabled=is_enabled)
     generation.bump()
 
 

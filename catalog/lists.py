@@ -21,6 +21,13 @@ class ListCall:
     allows_private_address: bool
 
 
+def without_keys(text: str, headers: Mapping[str, str]) -> str:
+    """What a host said to a call with these headers: many repeat the key they refuse."""
+    for value in headers.values():
+        text = text.replace(value.rpartition(" ")[2], "…")
+    return text
+
+
 def list_calls(provider: Provider | None = None) -> list[ListCall]:
     """The calls of a refresh of one provider or of all; who cannot be asked is left out."""
     providers = refreshable([provider] if provider else None)

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from catalog.apply import apply_list, record_failure
 from catalog.engine import engine
-from catalog.lists import ListCall, list_calls
+from catalog.lists import ListCall, list_calls, without_keys
 from catalog.models import Refresh
 from catalog.sources.listed import BadList, ListedModel
 from catalog.sources.registry import translate
@@ -89,7 +89,7 @@ async def _renew(
     except BadList as error:
         await _fail(row, call, str(error), started, listed=len(listed))
     except GatewayError as error:
-        await _fail(row, call, with_remedy(error), started)
+        await _fail(row, call, without_keys(with_remedy(error), call.headers), started)
     except Exception:
         logger.exception("The list of %s broke its renewal", call.provider.slug)
         await _fail(row, call, "A fault of our own; the worker's log says more.", started)

@@ -23,7 +23,7 @@ from pygments.util import ClassNotFound
 # Highlighting takes time that grows with the text; nobody reads colours in more than this.
 HIGHLIGHT_CHARACTERS = 20_000
 # With odd code it grows with the square or worse, and holds up every other thread meanwhile: so
-# each block has this much time of the processor, and a line (one step at worst) this length.
+# each block has this much time of the processor, and a line or a gap (one step at worst) a length.
 HIGHLIGHT_WITHIN_S = 0.25
 HIGHLIGHT_LINE_CHARACTERS = 1_000
 # Markdown too: an answer beyond this, and a single block beyond that, is shown as it came.
@@ -181,7 +181,7 @@ def _code(text: str, language: str) -> str:
 
 
 def _highlighted(text: str, language: str) -> str:
-    if not language or len(text) > HIGHLIGHT_CHARACTERS or _has_endless_line(text):
+    if not language or len(text) > HIGHLIGHT_CHARACTERS or _is_endless(text):
         return _escaped(text)
     try:
         lexer = get_lexer_by_name(language, stripnl=False)
@@ -194,6 +194,9 @@ class _TooSlow(Exception):
     """The time for highlighting is used up."""
 
 
+_GAP = re.compile(r"\s{500}")
+
+
 def _in_time(tokens: Iterable[_Coloured]) -> Iterator[_Coloured]:
     until_s = time.thread_time() + HIGHLIGHT_WITHIN_S
     for token in tokens:
@@ -202,8 +205,9 @@ def _in_time(tokens: Iterable[_Coloured]) -> Iterator[_Coloured]:
         yield token
 
 
-def _has_endless_line(text: str) -> bool:
-    return any(len(line) > HIGHLIGHT_LINE_CHARACTERS for line in text.split("\n"))
+def _is_endless(text: str) -> bool:
+    lines = text.split("\n")
+    return any(len(line) > HIGHLIGHT_LINE_CHARACTERS for line in lines) or bool(_GAP.search(text))
 
 
 def _escaped(text: str) -> str:

@@ -9,7 +9,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from catalog.endpoints import Answered, Endpoint, ask_endpoint, remove_endpoint, save_endpoint
+from catalog.endpoints import (
+    Answered,
+    Endpoint,
+    EndpointGone,
+    ask_endpoint,
+    remove_endpoint,
+    save_endpoint,
+)
 from catalog.forms import EndpointForm
 from catalog.models import Origin, Provider
 from freellm_site.lib.htmx import HtmxRequest
@@ -61,7 +68,11 @@ async def _edit(request: HtmxRequest, provider: Provider | None) -> HttpResponse
         form.add_error(answered.field, answered.problem)
     if answered.problem or "test" in request.POST:
         return await sync_to_async(_show)(request, form, provider, answered)
-    return await sync_to_async(_save)(request, endpoint, answered, provider)
+    try:
+        return await sync_to_async(_save)(request, endpoint, answered, provider)
+    except EndpointGone:
+        form.add_error(None, "This endpoint was removed meanwhile. To have it again, add it anew.")
+        return await sync_to_async(_show)(request, form, provider)
 
 
 def _save(

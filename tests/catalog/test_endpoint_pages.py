@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import Client
 
+from catalog.endpoints import Endpoint, EndpointGone, save_endpoint
 from catalog.models import Offer, OfferStatus, Provider, ProviderKey
 from catalog.targets import targets_for
 from tests.catalog.key_server import GOOD_KEY, KeyServer
@@ -191,3 +192,31 @@ def test_a_list_of_thousands_is_chosen_from(admin_client: Client, server: KeySer
     assert "lists 599 models; at most 500 fit" in response.text
     admin_client.post(ADD, typed(server, model_ids="wren-7b"))
     assert Offer.objects.get().external_id == "wren-7b"
+
+
+def test_a_refused_key_is_not_repeated(admin_client: Client, server: KeyServer) -> None:
+    """Neither on the page that says what the server answered."""
+    page = admin_client.post(ADD, typed(server, secret="made_up_wrong_key_17")).content.decode()
+    assert "Invalid key Bearer …" in page
+    assert "made_up_wrong_key_17" not in page
+
+
+def test_a_change_takes_back_no_other_admins_switch(
+    admin_client: Client, server: KeyServer
+) -> None:
+    """While the server was asked, another admin may have switched the endpoint off."""
+    admin_client.post(ADD, typed(server))
+    as_it_was = Provider.objects.get()
+    admin_client.post("/catalog/providers/my-vllm/switch/", {"is_enabled": "0"})
+    save_endpoint(Endpoint("Renamed", server.base_url), [], as_it_was)
+    assert (Provider.objects.get().name, Provider.objects.get().is_enabled) == ("Renamed", False)
+
+
+def test_a_change_brings_no_removed_endpoint_back(admin_client: Client, server: KeyServer) -> None:
+    """Another admin may have removed it meanwhile."""
+    admin_client.post(ADD, typed(server))
+    as_it_was = Provider.objects.get()
+    admin_client.post("/catalog/providers/own/my-vllm/remove/")
+    with pytest.raises(EndpointGone):
+        save_endpoint(Endpoint("My vLLM", server.base_url), [], as_it_was)
+    assert not Provider.objects.exists()

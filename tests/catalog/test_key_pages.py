@@ -11,7 +11,9 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from catalog.models import Provider, ProviderKey, Tier
+from catalog.key_check import KeyReport
+from catalog.key_store import keep_report, switch_key
+from catalog.models import KeyVerdict, Provider, ProviderKey, Tier
 from tests.catalog.key_server import GOOD_KEY, KeyServer
 from tests.factories import make_key, make_model, make_offer, make_provider
 
@@ -242,3 +244,12 @@ def test_writes_are_posts(admin_client: Client, provider: Provider) -> None:
     row = make_key(provider, GOOD_KEY)
     for url in ("wren/keys/add/", f"keys/{row.pk}/check/", f"keys/{row.pk}/switch/"):
         assert admin_client.get(f"/catalog/providers/{url}").status_code == 405
+
+
+def test_a_key_removed_while_it_is_checked_stays_removed(provider: Provider) -> None:
+    """What the check found is then kept nowhere."""
+    row = make_key(provider)
+    ProviderKey.objects.all().delete()
+    keep_report(row, KeyReport(KeyVerdict.WORKS, ()))
+    switch_key(row, is_enabled=False)
+    assert not ProviderKey.objects.exists()

@@ -332,6 +332,21 @@ def test_a_key_is_sent_where_the_list_asks_for_one(server: ListServer, settings:
     assert sent == {"/private/models": "Bearer secret-of-wren", "/public/models": None}
 
 
+def test_a_refused_key_is_not_repeated(
+    server: ListServer, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in the result nor in the log, where the host's refusal does."""
+    settings.PROVIDER_KEYS_FROM_ENV = {"WREN_API_KEY": "secret-of-wren"}
+    refusal = b'{"error": {"message": "Invalid key Bearer secret-of-wren"}}'
+    url = server.answers_bytes("/v1/models", refusal, status=401)
+    make_provider(list_url=url, list_auth_required=True, auth="bearer", env_var="WREN_API_KEY")
+
+    result = refreshed().results.get()
+
+    assert "Invalid key Bearer …" in result.detail
+    assert "secret-of-wren" not in result.detail + caplog.text
+
+
 def test_an_address_is_completed_by_the_keys_second_value(
     server: ListServer, settings: Any
 ) -> None:
