@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,11 @@ def text(entry: Entry, key: str) -> str:
 
 
 def tokens(entry: Entry, *keys: str) -> int | None:
-    """The first believable count among `keys`: positive, whole, also as text."""
+    """The first believable count among `keys`: positive, whole, also as text or as 8192.0."""
     for key in keys:
         value = entry.get(key)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < MAX_ID:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_TOKENS:
@@ -64,6 +66,18 @@ def is_free_of_charge(price: Any) -> bool:
         return float(price) == 0
     except ValueError:
         return False
+
+
+def specialties(words_said: Iterable[str], meaning: Mapping[str, str]) -> tuple[str, ...]:
+    """What a list calls a model's features, in our words; each once, unknown ones left out."""
+    return tuple(dict.fromkeys(meaning[one] for one in words_said if one in meaning))
+
+
+def stated_modality(
+    entry: Entry, inputs: str = "input_modalities", outputs: str = "output_modalities"
+) -> str:
+    """The modality by the two lists most providers give, under whatever names."""
+    return modality_from(words(entry, inputs), words(entry, outputs))
 
 
 def modality_from(inputs: list[str], outputs: list[str]) -> str:

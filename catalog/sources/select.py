@@ -1,8 +1,8 @@
 """A provider's own rule for which listed models are free chat models, as data.
 
-`Provider.list_select` may hold `keep_ids`, `keep_suffixes`, `keep_prefixes` (where any is given,
-an id must match one) and `drop_ids`, `drop_words` (parts of an id). Compared without case. What
-the rule leaves out keeps a known offer alive but adds none.
+`Provider.list_select` may hold `keep_ids`, `keep_suffixes`, `keep_prefixes`, `keep_words` (where
+any is given, an id must match one) and `drop_ids`, `drop_words`; words are parts of an id. Compared
+without case. What the rule leaves out keeps a known offer alive but adds none.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from catalog.sources.listed import ListedModel
 
 Select = Mapping[str, Sequence[str]]
 
-RULES = frozenset({"keep_ids", "keep_suffixes", "keep_prefixes", "drop_ids", "drop_words"})
+RULES = frozenset(
+    {"keep_ids", "keep_suffixes", "keep_prefixes", "keep_words", "drop_ids", "drop_words"}
+)
 
 
 def selected(listed: Iterable[ListedModel], select: Select) -> list[ListedModel]:
@@ -35,6 +37,7 @@ def _is_wanted(external_id: str, select: Select) -> bool:
         *(lowered == one for one in _rule(select, "keep_ids")),
         *(lowered.endswith(one) for one in _rule(select, "keep_suffixes")),
         *(last.startswith(one) for one in _rule(select, "keep_prefixes")),
+        *(one in lowered for one in _rule(select, "keep_words")),
     )
     return any(keeps) if keeps else True
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +13,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.diff import modality_of
-from catalog.mapping import bundled
+from catalog.mapping import ProviderFacts, bundled
 from catalog.models import CHAT_MODALITIES
+from catalog.sources import shapes
 from catalog.sources.listed import BadList, ListedModel
-from catalog.sources.registry import is_known, translate
+from catalog.sources.registry import is_known, next_page, translate
 
 LISTS = Path(__file__).parent / "lists"
-SHAPES = [
-    *("baseten", "fireworks", "groq", "hf-router", "hyperbolic", "llm7", "mistral", "novita"),
-    *("openai", "openrouter", "sambanova", "vercel-gateway"),
-]
+SHAPES = sorted(
+    path.stem.replace("_", "-")
+    for path in Path(shapes.__path__[0]).glob("*.py")
+    if path.stem != "__init__"
+)
+
+CLOUDFLARE = {
+    "result": [
+        {
+            "name": name,
+            "task": {"name": "Text Generation"},
+            "properties": [{"property_id": "planned_deprecation_date", "value": day}],
+        }
+        for name, day in (("@cf/a", "9999-12-31"), ("@cf/b", "2020-01-01"), ("@cf/c", "soon"))
+    ]
+}
 
 # For each provider's sample: what may become an offer, with context and longest answer.
-OFFERED = {
+OFFERED: dict[str, list[tuple[str, int | None, int | None]]] = {
     "baseten": [("openai/gpt-oss-120b", 128_072, 128_072)],
+    "chutes": [("acme/Sparrow-24B-Instruct", 131_072, 16_384)],
+    "cloudflare": [
+        ("@cf/openai/gpt-oss-120b", 128_000, None),
+        ("@cf/zai-org/glm-4.7-flash", 131_072, None),
+    ],
+    "cohere": [("command-a-03-2025", 288_000, None), ("command-r7b-12-2024", 132_000, None)],
     "fireworks": [
         ("accounts/fireworks/models/gpt-oss-120b", 131_072, None),
         ("accounts/fireworks/models/sparrow-vl-24b", 131_072, None),
+    ],
+    "github-models": [
+        ("openai/gpt-4.1-mini", 1_048_576, 32_768),
+        ("microsoft/phi-4", 16_384, 16_384),
+    ],
+    "google-ai-studio": [
+        ("gemini-3.5-flash", 1_048_576, 65_536),
+        ("gemma-3-12b-it", 32_768, 8192),
     ],
     "groq": [("openai/gpt-oss-120b", 131_072, 65_536), ("qwen/qwen3.8-27b", 131_072, 32_768)],
     "huggingface": [
@@ -41,6 +70,7 @@ OFFERED = {
     "llm7": [("codestral-latest", 32_000, None), ("gpt-oss-20b", 131_072, None)],
     "mistral": [("mistral-small-latest", 262_144, None)],
     "novita": [("acme/sparrow-24b", 131_072, 16_384), ("acme/wren-3b", 32_768, 8192)],
+    "ollama": [("llama3.2:3b", None, None), ("qwen3:8b", None, None)],
     "opencode-zen": [("big-pickle", None, None), ("sparrow-flash-free", None, None)],
     "openrouter": [
         ("acme/sparrow-24b-instruct:free", 131_072, 16_384),
@@ -57,16 +87,23 @@ OFFERED = {
 }
 
 
-def sample(slug: str) -> list[ListedModel]:
-    """A provider's sample, read by the shape and the rule that the mapping gives it."""
-    facts = next(one for one in bundled().providers if one.slug == slug)
+def facts_of(slug: str) -> ProviderFacts:
+    return next(one for one in bundled().providers if one.slug == slug)
+
+
+def read(facts: ProviderFacts, payload: Any) -> list[ListedModel]:
+    """A list by the shape and the rule that the mapping gives its provider."""
     return translate(
         facts.list_dialect,
-        json.loads((LISTS / f"{slug}.json").read_text()),
+        payload,
         items_path=facts.list_items_path,
         id_field=facts.id_field,
         select=facts.list_select,
     )
+
+
+def sample(slug: str) -> list[ListedModel]:
+    return read(facts_of(slug), json.loads((LISTS / f"{slug}.json").read_text()))
 
 
 @pytest.mark.parametrize("slug", OFFERED)
@@ -107,13 +144,47 @@ def test_what_a_list_tells_beyond_ids_is_kept() -> None:
     assert sample("baseten")[0].specialties == ("tool-use", "reasoning")
 
 
-def test_every_shape_the_mapping_names_is_known_or_listed_as_open() -> None:
+def test_every_shape_the_mapping_names_is_known() -> None:
     """A slip of the pen in the mapping would silently stop a provider's refresh."""
-    open_shapes = {"none", "cohere", "gemini", "github-catalog", "cloudflare-search", "chutes"}
     named = {one.list_dialect for one in bundled().providers}
 
-    unknown = {shape for shape in named if not is_known(shape)}
-    assert unknown <= open_shapes | {"ollama-tags"}
+    assert {shape for shape in named if not is_known(shape)} == {"none"}
+
+
+def test_every_shape_has_a_sample() -> None:
+    """Each is met by the list of at least one provider that speaks it."""
+    by_slug = {one.slug: one.list_dialect for one in bundled().providers}
+
+    assert {by_slug[slug] for slug in OFFERED} == set(SHAPES)
+    assert {path.stem for path in LISTS.glob("*.json")} == set(OFFERED)
+
+
+def test_who_has_no_list_says_so_and_is_served_by_the_mapping() -> None:
+    """Either an address in a known shape, or no shape and offers that are written down."""
+    mapping = bundled()
+    offering = {offer.provider for model in mapping.models for offer in model.offers}
+    unlisted = {one.slug for one in mapping.providers if one.list_dialect == "none"}
+
+    assert {one.slug for one in mapping.providers if not one.list_url} == unlisted
+    assert unlisted - {"modal"} <= offering  # at Modal one deploys the model oneself
+
+
+def test_a_model_near_its_end_is_offered_until_then() -> None:
+    """Cloudflare names the day; a day to come, or none that can be read, takes nothing away."""
+    listed = [one.external_id for one in read(facts_of("cloudflare"), CLOUDFLARE)]
+
+    assert listed == ["@cf/a", "@cf/c"]
+
+
+def test_what_is_no_chat_model_says_what_it_is() -> None:
+    """It keeps a known offer alive under its own modality."""
+    found = {one.external_id: modality_of(one) for slug in OFFERED for one in sample(slug)}
+
+    assert found["@cf/baai/bge-m3"] == "embedding"
+    assert found["embed-v4.0"] == "embedding"
+    assert found["gemini-embedding-001"] == "embedding"
+    assert found["nomic-embed-text:latest"] == "embedding"
+    assert found["openai/gpt-4.1-mini"] == "vision"
 
 
 def test_a_bare_array_is_a_list_as_well() -> None:
@@ -140,7 +211,10 @@ FIELDS = [
     *("id", "name", "active", "pricing", "architecture", "providers", "capabilities", "aliases"),
     *("context_length", "context_window", "type", "tags", "status", "model_type", "modalities"),
     *("output_modalities", "supported_parameters", "top_provider", "features", "supports_chat"),
+    *("endpoints", "is_deprecated", "supportedGenerationMethods", "details", "properties", "task"),
+    *("limits", "tier", "usage_based_only", "supported_output_modalities", "property_id"),
 ]
+WRAPPERS = ["data", "result_info", "next_page_token", "nextPageToken", "page", "total_count"]
 
 
 @given(
@@ -148,12 +222,61 @@ FIELDS = [
     payload=st.fixed_dictionaries(
         {"data": st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values), max_size=4)}
     )
+    | st.dictionaries(st.sampled_from(WRAPPERS), json_values)
     | json_values,
 )
 def test_no_json_at_all_breaks_a_shape(shape: str, payload: Any) -> None:
     """Whatever comes back is translated or refused with a sentence."""
     try:
+        following = next_page(shape, "https://wren.example/v1/models?a=b", payload)
         listed = translate(shape, payload)
     except BadList:
         return
+    assert not following or following.startswith("https://wren.example/v1/models?a=b&")
     assert all(one.external_id.isprintable() for one in listed)
+
+
+def _spoiled(value: Any, nonsense: Mapping[int, Any], number: Iterator[int]) -> Any:
+    """A copy in which the values of these numbers, counted in reading order, are nonsense."""
+    here = next(number)
+    if here in nonsense:
+        return nonsense[here]
+    if isinstance(value, dict):
+        return {key: _spoiled(inner, nonsense, number) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_spoiled(inner, nonsense, number) for inner in value]
+    return value
+
+
+@given(
+    slug=st.sampled_from(sorted(OFFERED)),
+    nonsense=st.dictionaries(st.integers(0, 80), json_values, min_size=1, max_size=6),
+)
+def test_a_sample_with_nonsense_inside_is_read_or_refused(
+    slug: str, nonsense: dict[int, Any]
+) -> None:
+    """Any value of a real list may be anything: nulls, numbers as text, lists for tables."""
+    facts = facts_of(slug)
+    payload = _spoiled(json.loads((LISTS / f"{slug}.json").read_text()), nonsense, count())
+    try:
+        listed = read(facts, payload)
+        next_page(facts.list_dialect, "https://wren.example/models", payload)
+    except BadList:
+        return
+    assert len({one.external_id.lower() for one in listed}) == len(listed)
+
+
+def test_lower_and_upper_case_of_one_id_are_one_model() -> None:
+    """The first spelling holds; nulls, prices as text and unknown fields do no harm."""
+    entries = [
+        {"id": "Wren-8B", "context_length": "8192", "unheard_of": {"x": [1]}},
+        {"id": "wren-8b", "context_length": 4096.0},
+        {"id": "wren-größe-3b", "context_length": None},
+    ]
+
+    listed = translate("openai", {"data": entries})
+
+    assert [(one.external_id, one.context_tokens) for one in listed] == [
+        ("Wren-8B", 8192),
+        ("wren-größe-3b", None),
+    ]

@@ -8,7 +8,7 @@ from catalog.sources.listed import (
     Entry,
     ListedModel,
     is_free_of_charge,
-    modality_from,
+    stated_modality,
     table,
     text,
     tokens,
@@ -40,9 +40,7 @@ def _listed(entry: Entry, id_field: str) -> ListedModel:
         name=_plain_name(text(entry, "name")),
         context_tokens=tokens(best, "context_length") or tokens(entry, "context_length"),
         max_output_tokens=tokens(best, "max_completion_tokens"),
-        modality=modality_from(
-            words(architecture, "input_modalities"), words(architecture, "output_modalities")
-        ),
+        modality=stated_modality(architecture),
         specialties=("tool-use",) if "tools" in words(entry, "supported_parameters") else (),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.sources.listed import Entry, ListedModel, text, tokens, words
+from catalog.sources.listed import Entry, ListedModel, specialties, text, tokens, words
 
 _TAGS = {"reasoning": "reasoning", "tool-use": "tool-use", "vision": "vision"}
 
@@ -17,7 +17,7 @@ def translate(entries: Sequence[Entry], id_field: str) -> list[ListedModel]:
             context_tokens=tokens(entry, "context_window"),
             max_output_tokens=tokens(entry, "max_tokens"),
             modality="vision" if "vision" in words(entry, "tags") else "chat",
-            specialties=tuple(_TAGS[tag] for tag in words(entry, "tags") if tag in _TAGS),
+            specialties=specialties(words(entry, "tags"), _TAGS),
         )
         for entry in entries
         if entry.get("type") == "language"

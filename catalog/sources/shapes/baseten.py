@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.sources.listed import Entry, ListedModel, modality_from, text, tokens, words
+from catalog.sources.listed import (
+    Entry,
+    ListedModel,
+    specialties,
+    stated_modality,
+    text,
+    tokens,
+    words,
+)
 
 _FEATURES = {"tools": "tool-use", "reasoning": "reasoning"}
 
@@ -15,13 +23,9 @@ def translate(entries: Sequence[Entry], id_field: str) -> list[ListedModel]:
             external_id=text(entry, id_field),
             name=text(entry, "name"),
             context_tokens=tokens(entry, "context_length"),
-            max_output_tokens=tokens(entry, "max_completion_tokens"),
-            modality=modality_from(
-                words(entry, "input_modalities"), words(entry, "output_modalities")
-            ),
-            specialties=tuple(
-                _FEATURES[one] for one in words(entry, "supported_features") if one in _FEATURES
-            ),
+            max_output_tokens=tokens(entry, "max_completion_tokens", "max_output_length"),
+            modality=stated_modality(entry),
+            specialties=specialties(words(entry, "supported_features"), _FEATURES),
         )
         for entry in entries
         if "text" in words(entry, "output_modalities")

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.sources.listed import Entry, ListedModel, modality_from, text, tokens, words
+from catalog.sources.listed import (
+    Entry,
+    ListedModel,
+    specialties,
+    stated_modality,
+    text,
+    tokens,
+    words,
+)
 
 _IN_SERVICE = 1
+_FEATURES = {"function-calling": "tool-use", "reasoning": "reasoning"}
 
 
 def translate(entries: Sequence[Entry], id_field: str) -> list[ListedModel]:
@@ -16,10 +25,8 @@ def translate(entries: Sequence[Entry], id_field: str) -> list[ListedModel]:
             name=text(entry, "display_name"),
             context_tokens=tokens(entry, "context_size"),
             max_output_tokens=tokens(entry, "max_output_tokens"),
-            modality=modality_from(
-                words(entry, "input_modalities"), words(entry, "output_modalities")
-            ),
-            specialties=("tool-use",) if "function-calling" in words(entry, "features") else (),
+            modality=stated_modality(entry),
+            specialties=specialties(words(entry, "features"), _FEATURES),
         )
         for entry in entries
         if entry.get("status") == _IN_SERVICE and entry.get("model_type") == "chat"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.sources.listed import Entry, ListedModel, modality_from, table, text, tokens, words
+from catalog.sources.listed import Entry, ListedModel, stated_modality, table, text, tokens
 
 
 def translate(entries: Sequence[Entry], id_field: str) -> list[ListedModel]:
@@ -27,13 +27,9 @@ def _listed(entry: Entry, routes: Sequence[Entry], id_field: str) -> ListedModel
     """The longest context of any live route; which one answers is the router's choice."""
     contexts = [count for route in routes if (count := tokens(route, "context_length"))]
     can_use_tools = any(route.get("supports_tools") is True for route in routes)
-    architecture = table(entry, "architecture")
-    modality = modality_from(
-        words(architecture, "input_modalities"), words(architecture, "output_modalities")
-    )
     return ListedModel(
         external_id=text(entry, id_field),
         context_tokens=max(contexts, default=None),
-        modality=modality,
+        modality=stated_modality(table(entry, "architecture")),
         specialties=("tool-use",) if can_use_tools else (),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catalog.sources.listed import Entry, ListedModel, modality_from, table, text, tokens, words
+from catalog.sources.listed import Entry, ListedModel, stated_modality, table, text, tokens
 
 
 def translate(entries: Sequence[Entry], id_field: str) -> list[ListedModel]:
@@ -20,11 +20,10 @@ def _is_free(entry: Entry) -> bool:
 
 
 def _listed(entry: Entry, id_field: str) -> ListedModel:
-    modalities = table(entry, "modalities")
     said = {"reasoning": entry.get("reasoning"), "tool-use": entry.get("tools_calling")}
     return ListedModel(
         external_id=text(entry, id_field),
         context_tokens=tokens(table(entry, "context_window"), "tokens"),
-        modality=modality_from(words(modalities, "input"), words(modalities, "output")),
+        modality=stated_modality(table(entry, "modalities"), "input", "output"),
         specialties=tuple(name for name, is_so in said.items() if is_so is True),
     )
