@@ -12,6 +12,14 @@ from tests.browser.test_frame import serious
 from tests.product import Product
 
 WITHIN_S = 30.0
+# The live pages' own event, with so many calls in the one step there is: what the axis then says,
+# at once, before the next news draws the chart anew.
+TICKS = """(calls) => {
+  const columns = new Proxy({}, { get: (_, name) => [name === "first" ? calls : 0] });
+  const detail = { times: ["2026-11-22 21:00:00"], columns };
+  document.dispatchEvent(new CustomEvent("chartnumbers", { detail }));
+  return [...document.querySelectorAll(".ytick text")].map((tick) => tick.textContent);
+}"""
 
 
 def call(product: Product) -> None:
@@ -70,3 +78,25 @@ def test_the_table_of_calls_brings_itself_up_to_date(page: Page, product: Produc
 
 DRAWN = """() => document.querySelector('.js-plotly-plot').data
   .flatMap((trace) => trace.y).reduce((sum, one) => sum + (one ?? 0), 0)"""
+
+
+def test_half_a_call_is_on_no_axis(page: Page, product: Product) -> None:
+    """Where few calls were counted, the axis steps by one; where many were, by more."""
+    call(product)
+    page.goto("/")
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+    assert page.evaluate(TICKS, 1) == ["0", "1"]
+    assert page.evaluate(TICKS, 3) == ["0", "1", "2", "3"]
+    assert page.evaluate(TICKS, 40)[:2] == ["0", "10"]
+
+
+def test_without_script_no_chart_pretends_to_be_drawn(
+    page_without_js: Page, product: Product
+) -> None:
+    """Tiles, legends and tables tell the figures; no empty box and nothing live."""
+    call(product)
+    for url in ("/", "/monitoring/"):
+        page_without_js.goto(url)
+        expect(page_without_js.locator(".legend").first).to_be_visible()
+        expect(page_without_js.locator("[data-chart]").first).to_be_hidden()
+        expect(page_without_js.get_by_text("Live", exact=True)).to_be_hidden()
