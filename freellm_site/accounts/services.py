@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from freellm_site.accounts.models import SignInLink, User
 from freellm_site.lib.roles import Role
@@ -59,9 +63,16 @@ def change_role(user_id: int, role: Role) -> User:
     return user
 
 
-@transaction.atomic
 def set_active(user_id: int, *, is_active: bool) -> User:
     """Let someone in or keep them out, at once and on every device; raises LastAdminError."""
+    user = _set_active(user_id, is_active=is_active)
+    if not is_active:
+        _end_sessions(user)
+    return user
+
+
+@transaction.atomic
+def _set_active(user_id: int, *, is_active: bool) -> User:
     user = _locked(user_id)
     if not is_active:
         _check_not_last(user)
@@ -69,6 +80,13 @@ def set_active(user_id: int, *, is_active: bool) -> User:
     user.is_active = is_active
     user.save(update_fields=["is_active"])
     return user
+
+
+def _end_sessions(user: User) -> None:
+    """Else they would hold again once the account is activated, a stolen one among them."""
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            SessionStore(session.session_key).delete()  # from the cache as well
 
 
 def _locked(user_id: int) -> User:

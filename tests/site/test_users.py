@@ -103,7 +103,7 @@ def test_the_last_admin_stays(action: str, data: dict[str, str], admin_client: C
 
 
 def test_deactivating_signs_out_at_once(admin_client: Client, viewer_client: Client) -> None:
-    """Every session ends; activating lets in again."""
+    """Every session ends and stays so; activating lets in again by a link."""
     viewer = me(viewer_client)
     admin_client.post(f"/users/{viewer.pk}/active/", {"active": "no"})
     assert viewer_client.get("/account/").status_code == 302
@@ -111,7 +111,18 @@ def test_deactivating_signs_out_at_once(admin_client: Client, viewer_client: Cli
     assert refused.status_code == 409
     assert "Activate the account first" in refused.text
     admin_client.post(f"/users/{viewer.pk}/active/", {"active": "yes"})
+    assert viewer_client.get("/account/").status_code == 302
+    assert admin_client.get("/account/").status_code == 200
     assert admin_client.post(f"/users/{viewer.pk}/link/").status_code == 200
+
+
+def test_who_deactivates_the_own_account_is_signed_out(admin_client: Client) -> None:
+    """They come to the page where one signs in, not to an error."""
+    make_user(role="admin")
+    address = f"/users/{me(admin_client).pk}/active/"
+    response = admin_client.post(address, {"active": "no"}, follow=True)
+    assert response.redirect_chain[-1][0].startswith("/sign-in/")
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("pk", ["999", "9" * 40])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -66,6 +67,8 @@ def set_active(request: HttpRequest, pk: int) -> HttpResponse:
         user = services.set_active(_someone(pk).pk, is_active=is_active)
     except services.LastAdminError as error:
         return _detail_page(request, _someone(pk), str(error), status=409)
+    if user == request.user and not is_active:
+        logout(request)  # the session is gone, so a new one carries the message
     what = "may sign in again" if is_active else "is signed out and may not sign in"
     messages.success(request, f"{user} {what}.")
     return redirect("accounts:user-detail", pk=pk)
