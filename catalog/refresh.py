@@ -7,44 +7,38 @@ anything: what is stored stays as it is, and the result says what happened.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from catalog.apply import apply_list, record_failure
 from catalog.engine import engine
+from catalog.fetch import ASKED_AGAIN, fetch_list
 from catalog.lists import ListCall, list_calls, without_keys
 from catalog.models import Refresh
-from catalog.sources.listed import BadList, ListedModel
-from catalog.sources.registry import translate
-from catalog.trust import check_length
+from catalog.sources.listed import BadList
 from gateway.client import Gateway
 from gateway.errors import GatewayError, ProviderError
 from gateway.types import Outcome
 
-MAX_BYTES = 16_000_000
-WITHIN_S = 30.0
 ALL_WITHIN_S = 240.0
 AT_ONCE = 8
 HEARTBEAT_S = 15.0
 
 NO_TIME = "There was no time left for this list. Refresh this provider alone."
-_ASKED_AGAIN = "The next refresh asks again."
 _REMEDIES = {
-    Outcome.UNAVAILABLE: f"The fault is there. {_ASKED_AGAIN}",
-    Outcome.TIMEOUT: f"It may be slow just now. {_ASKED_AGAIN}",
-    Outcome.THROTTLED: _ASKED_AGAIN,
+    Outcome.UNAVAILABLE: f"The fault is there. {ASKED_AGAIN}",
+    Outcome.TIMEOUT: f"It may be slow just now. {ASKED_AGAIN}",
+    Outcome.THROTTLED: ASKED_AGAIN,
     Outcome.QUOTA_EXHAUSTED: "Its list is answered again when the quota is back.",
     Outcome.AUTH_REJECTED: "Check or renew the provider's key.",
     Outcome.FORBIDDEN: "The key needs the right to read the list of models.",
     Outcome.MODEL_GONE: "The list has moved: a newer version of FreeLLM may know its address.",
 }
-_NOT_REACHED = f"Check that this machine reaches its host. {_ASKED_AGAIN}"
+_NOT_REACHED = f"Check that this machine reaches its host. {ASKED_AGAIN}"
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +74,7 @@ async def _renew(
     try:
         async with asyncio.timeout_at(deadline), places:
             started = time.monotonic()
-            listed = await _listed(gateway, call)
+            listed = await fetch_list(gateway, call)
         took_s = time.monotonic() - started
         await sync_to_async(apply_list)(row, call.provider, listed, took_s)
         await sync_to_async(_raise_done)(row.pk)
@@ -93,40 +87,6 @@ async def _renew(
     except Exception:
         logger.exception("The list of %s broke its renewal", call.provider.slug)
         await _fail(row, call, "A fault of our own; the worker's log says more.", started)
-
-
-async def _listed(gateway: Gateway, call: ListCall) -> list[ListedModel]:
-    """Raises GatewayError for what the network did and BadList for what came back."""
-    body = await gateway.get(
-        call.url,
-        headers=call.headers,
-        max_bytes=MAX_BYTES,
-        within_s=WITHIN_S,
-        allows_private_address=call.allows_private_address,
-    )
-    # Megabytes of JSON would hold up every other list.
-    return await asyncio.to_thread(_translated, call, body)
-
-
-def _translated(call: ListCall, body: bytes) -> list[ListedModel]:
-    listed = translate(
-        call.provider.list_dialect,
-        _parsed(body),
-        items_path=call.provider.list_items_path,
-        id_field=call.provider.id_field,
-        select=call.provider.list_select,
-    )
-    check_length(listed)
-    return listed
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        if body.lstrip()[:1] == b"<":
-            raise BadList(f"A web page came back instead of a list. {_ASKED_AGAIN}") from error
-        raise BadList(f"The answer is not JSON, or only a part of it. {_ASKED_AGAIN}") from error
 
 
 def with_remedy(error: GatewayError) -> str:

@@ -70,7 +70,8 @@ async def _list_models(
         return
     if running.spec.list_s:
         await exchange.while_connected(asyncio.sleep(running.spec.list_s), simulation.stopping)
-    await exchange.reply(200, json.dumps(running.style.model_list(running.spec)).encode())
+    listed = running.style.model_list(running.spec, exchange.query)
+    await exchange.reply(200, json.dumps(listed).encode())
 
 
 async def _introduce(simulation: Simulation, exchange: Exchange) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -27,9 +25,9 @@ from catalog.models import (
 from catalog.services import claim, fail_silent, finish, queue_refresh, request_refresh
 from catalog.sync import sync_catalog
 from catalog.tasks import refresh_all, refresh_one, run
-from gateway.simulator.scenario import Scenario, default_scenario
-from gateway.simulator.server import running_simulator
+from gateway.simulator.scenario import default_scenario
 from tests.catalog.list_server import ListServer
+from tests.catalog.simulators import simulator_in_thread
 from tests.factories import make_offer, make_provider, make_user
 from tests.servers import RedisServer
 
@@ -42,28 +40,6 @@ def server() -> Iterator[ListServer]:
     server.start()
     yield server
     server.stop()
-
-
-@contextmanager
-def simulator_in_thread(scenario: Scenario) -> Iterator[str]:
-    """A simulator on a loop and socket of its own, for tests of code that is not async."""
-    ready, over = threading.Event(), threading.Event()
-    address: list[str] = []
-
-    async def serve() -> None:
-        async with running_simulator(scenario) as url:
-            address.append(url)
-            ready.set()
-            await asyncio.to_thread(over.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=[serve()])
-    thread.start()
-    try:
-        assert ready.wait(timeout=20)
-        yield address[0]
-    finally:
-        over.set()
-        thread.join(timeout=20)
 
 
 def test_a_refresh_is_queued_with_who_asked() -> None:

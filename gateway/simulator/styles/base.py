@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.simulator.scenario import SimModel, SimProvider
+from gateway.simulator.styles.paged import Query
 from gateway.simulator.windows import SECOND_US, Refusal, Standing
 from gateway.types import Unit, Window
 
@@ -107,7 +108,8 @@ class Style:
         error = {"message": problem.message, "type": kind, "param": problem.param, "code": code}
         return {"error": error}
 
-    def model_list(self, provider: SimProvider) -> dict[str, Any]:
+    def model_list(self, provider: SimProvider, query: Query) -> dict[str, Any]:
+        """The answer to a request for the list; `query` tells which page, where it has pages."""
         data = [self.model_entry(provider, model) for model in provider.models]
         return {"object": "list", "data": data}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.simulator.scenario import SimModel, SimProvider
 from gateway.simulator.styles.base import Headers, Problem, ProblemKind, Reply, Style, View
+from gateway.simulator.styles.paged import Query, page_of
 from gateway.simulator.windows import Refusal
 from gateway.types import Unit, Window
 
@@ -39,8 +40,12 @@ class CohereStyle(Style):
             message = "invalid api token"
         return {"id": str(uuid.uuid5(_NAMESPACE, message)), "message": message}
 
-    def model_list(self, provider: SimProvider) -> dict[str, Any]:
-        return {"models": [self.model_entry(provider, model) for model in provider.models]}
+    def model_list(self, provider: SimProvider, query: Query) -> dict[str, Any]:
+        models, token = page_of(
+            provider.models, query("page_size"), query("page_token"), default_size=20
+        )
+        entries = [self.model_entry(provider, model) for model in models]
+        return {"models": entries, "next_page_token": token}
 
     def model_entry(self, provider: SimProvider, model: SimModel) -> dict[str, Any]:
         return {

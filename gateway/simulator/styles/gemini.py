@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.simulator.scenario import SimModel, SimProvider
 from gateway.simulator.styles.base import Problem, ProblemKind, Reply, Style, View
+from gateway.simulator.styles.paged import Query, page_of
 from gateway.simulator.windows import SECOND_US, Refusal
 from gateway.types import Unit
 
@@ -59,8 +60,12 @@ class GeminiStyle(Style):
         }
         return _error(400, "API key not valid. Please pass a valid API key.", [info])
 
-    def model_list(self, provider: SimProvider) -> dict[str, Any]:
-        return {"models": [self.model_entry(provider, model) for model in provider.models]}
+    def model_list(self, provider: SimProvider, query: Query) -> dict[str, Any]:
+        models, token = page_of(
+            provider.models, query("pageSize"), query("pageToken"), default_size=50
+        )
+        entries = [self.model_entry(provider, model) for model in models]
+        return {"models": entries, **({"nextPageToken": token} if token else {})}
 
     def model_entry(self, provider: SimProvider, model: SimModel) -> dict[str, Any]:
         return {

@@ -14,6 +14,7 @@ from gateway.simulator.styles.base import (
     View,
     limit_text,
 )
+from gateway.simulator.styles.paged import Query
 from gateway.simulator.windows import Refusal
 from gateway.types import Unit, Window
 
@@ -53,7 +54,7 @@ class OpenRouterStyle(Style):
             error["metadata"] = {"error_type": "context_length_exceeded"}
         return {"error": error}
 
-    def model_list(self, provider: SimProvider) -> dict[str, Any]:
+    def model_list(self, provider: SimProvider, query: Query) -> dict[str, Any]:
         return {"data": [self.model_entry(provider, model) for model in provider.models]}
 
     def model_entry(self, provider: SimProvider, model: SimModel) -> dict[str, Any]:
