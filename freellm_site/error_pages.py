@@ -94,12 +94,29 @@ def _signed_in_already(request: HttpRequest) -> Refusal:
 
 def database_busy(request: HttpRequest) -> HttpResponse:
     """Another writer held SQLite's one lock for longer than anybody may wait."""
-    refusal = Refusal(
-        503,
-        "Busy just now",
-        "The database was held by another task, so nothing was changed.",
-        "Go back: what you typed is still in the form. Try again in a moment.",
-    )
+    return _not_written(request, _BUSY)
+
+
+def disk_full(request: HttpRequest) -> HttpResponse:
+    """Reading goes on; writing does again once there is room."""
+    return _not_written(request, _FULL)
+
+
+_BUSY = Refusal(
+    503,
+    "Busy just now",
+    "The database was held by another task, so nothing was changed.",
+    "Go back: what you typed is still in the form. Try again in a moment.",
+)
+_FULL = Refusal(
+    503,
+    "No room left",
+    "The disk that holds the database is full, so nothing was changed.",
+    "Go back: what you typed is still in the form. Try again when an admin has made room.",
+)
+
+
+def _not_written(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     response: HttpResponse
     if getattr(request, "htmx", False):
         response = _toast(refusal)
@@ -116,10 +133,19 @@ def is_database_busy(error: BaseException | None) -> bool:
     return isinstance(error, OperationalError) and "locked" in str(error)
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """As SQLite says it ("database or disk is full"), and PostgreSQL."""
+    words = str(error)
+    is_full = "disk is full" in words or "No space left on device" in words
+    return isinstance(error, OperationalError) and is_full
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Uses no database, no context processor: either may be what failed."""
     if is_database_busy(sys.exception()):  # outside the view: in keeping its session, for one
         return database_busy(request)
+    if is_disk_full(sys.exception()):
+        return disk_full(request)
     if _wants_json(request):
         return _json(Refusal(500, "Server error", "The server failed. Its log says why."))
     try:

@@ -14,7 +14,9 @@ from django.http.response import HttpResponseBase
 from freellm_site.error_pages import (
     bad_request,
     database_busy,
+    disk_full,
     is_database_busy,
+    is_disk_full,
     method_not_allowed,
 )
 
@@ -44,7 +46,10 @@ class BadInputMiddleware:
             markcoroutinefunction(self)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """A write that waited in vain for SQLite's lock is a 503: trying again helps."""
+        """A write that SQLite's lock or a full disk kept out is a 503: trying again helps."""
+        if is_disk_full(error):
+            logger.error("%s %s: the database's disk is full", request.method, request.path)
+            return disk_full(request)
         if not is_database_busy(error):
             return None
         logger.warning("%s %s: the database was busy", request.method, request.path)

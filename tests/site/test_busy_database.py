@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from catalog.models import Provider
-from tests.factories import make_provider
+from tests.factories import make_offer, make_provider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,3 +47,28 @@ def test_a_write_says_to_try_again(admin_client: Client) -> None:
     assert program.json()["error"]["status"] == 503
     assert admin_client.get("/catalog/providers/wren/").status_code == 200
     assert Provider.objects.get().is_enabled
+
+
+@pytest.fixture
+def full_disk(admin_client: Client) -> Iterator[None]:
+    """The database may grow no further, which SQLite tells in the words of a full disk."""
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite lets a test limit its file")
+    make_offer()
+    admin_client.get("/catalog/")  # whatever a first visit writes is written
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM")  # what other tests deleted is no room
+        cursor.execute("PRAGMA max_page_count=1")  # never less than it has
+        yield
+        cursor.execute("PRAGMA max_page_count=4294967294")
+    connection.close()
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_told(admin_client: Client) -> None:
+    """A page that names the remedy; what is there can still be read."""
+    typed = {"prompt": "long " * 30_000, "may_fall_back": "on"}
+    page = admin_client.post("/playground/send/", typed)
+    assert page.status_code == 503
+    assert "disk that holds the database is full" in page.content.decode()
+    assert admin_client.get("/catalog/").status_code == 200
