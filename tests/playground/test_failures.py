@@ -27,7 +27,7 @@ def attempt(label: str, outcome: Outcome, **fields: Any) -> dict[str, Any]:
     return asdict(Attempt("sparrow", "m", label, outcome, detail=RAW, **fields))
 
 
-@pytest.mark.parametrize("outcome", set(Outcome) - {Outcome.ANSWERED, Outcome.CANCELLED})
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.ANSWERED, Outcome.CANCELLED}))
 def test_every_outcome_has_words_and_a_way_on(outcome: Outcome) -> None:
     """None repeats the provider, whose words stay folded."""
     (one,) = failures([attempt("Heron", outcome)], BEGAN, BEGAN)
