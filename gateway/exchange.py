@@ -174,14 +174,16 @@ class Exchange:
         ) as incoming:
             answer.status, answer.headers = incoming.status, incoming.headers
             if incoming.status not in _OK:
-                body = await _error_body(incoming)
-                raise dialect.classify_error(incoming.status, incoming.headers, body)
+                # Before it is read: what a reader cuts short could end within the key.
+                body = (await _error_body(incoming)).decode(errors="surrogateescape")
+                said = self._redacted(body).encode(errors="surrogateescape")
+                raise dialect.classify_error(incoming.status, incoming.headers, said)
             yield incoming
 
-    def _redacted(self, message: str) -> str:
+    def _redacted(self, said: str) -> str:
         """Providers like to repeat the key they refuse."""
         key = self.target.key.reveal() if self.target.key else ""
-        return message.replace(key, "…") if key else message
+        return said.replace(key, "…") if key else said
 
 
 @contextmanager
