@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from gateway.background import Background
 from gateway.call import Try
@@ -18,20 +17,13 @@ from gateway.limiter.learning import learned, refused_for, rest_s
 from gateway.limiter.limiter import Bill, Limiter, Stand
 from gateway.limiter.quota import Quota, Reservation, Settlement
 from gateway.policy import PolicySource
-from gateway.resilience.breaker import Breakers, is_judged
+from gateway.resilience.breaker import Breakers
 from gateway.resilience.key_rests import KeyRests
+from gateway.resilience.reopenings import Reopenings
 from gateway.store import Store, StoreAwayError
 from gateway.types import Unit
 
 _US = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What an attempt holds while it runs: its part of the quota, maybe a probe."""
-
-    reservation: Reservation
-    is_probe: bool
 
 
 class Admissions:
@@ -44,9 +36,10 @@ class Admissions:
         self._store = store
         self._policy = policy
         self._clock = clock
+        self.reopenings = Reopenings(self.breakers, policy, clock)
         self._background = Background()
 
-    async def enter(self, attempt: Try, stand: Stand) -> Admission:
+    async def enter(self, attempt: Try, stand: Stand) -> Reservation:
         """Take what the attempt needs, or raise KeySetAside, CircuitOpen or RateLimited.
 
         `leave` must follow. Who is cancelled while Redis decides gets all of it given back. Who is
@@ -63,7 +56,7 @@ class Admissions:
             raise
         if passage.in_the_way:
             raise self._refusal(attempt, bill, passage, stand)
-        return self._admitted(bill, passage)
+        return self._admitted(attempt, bill, passage)
 
     def _bill(self, attempt: Try) -> Bill:
         request = attempt.call.request
@@ -71,18 +64,18 @@ class Admissions:
         return self.limiter.bill(attempt.target, prompt_tokens, request.max_tokens)
 
     def leave(
-        self, attempt: Try, admission: Admission, answer: Answer, error: BaseException | None
+        self, attempt: Try, reservation: Reservation, answer: Answer, error: BaseException | None
     ) -> None:
         """Key, breaker and limiter learn how it ended: at once, and in one round trip."""
         target, tests_key = attempt.target, attempt.call.request.tests_key
         self.key_rests.hear(target, error, is_test=tests_key)
-        if not tests_key and (admission.is_probe or is_judged(error)):
+        if not tests_key:
             self.breakers.leave(target, attempt.id, error, attempt.took_s)
         if isinstance(error, GatewayError) and not was_reached(error):
-            self.limiter.cancel(admission.reservation)
+            self.limiter.cancel(reservation)
             return
-        told = self._settlement(attempt, admission.reservation.quota, answer, error)
-        self.limiter.settle(admission.reservation, told)
+        told = self._settlement(attempt, reservation.quota, answer, error)
+        self.limiter.settle(reservation, told)
 
     def _settlement(
         self, attempt: Try, quota: Quota, answer: Answer, error: BaseException | None
@@ -112,8 +105,10 @@ class Admissions:
             attempt.id, self.key_rests.door(target), self.breakers.door(target), quota=quota
         )
 
-    def _admitted(self, bill: Bill, passage: Passage) -> Admission:
-        return Admission(self.limiter.taken(bill, passage.now_us), passage.is_probe)
+    def _admitted(self, attempt: Try, bill: Bill, passage: Passage) -> Reservation:
+        if not attempt.call.request.tests_key:
+            self.breakers.enter_alone(attempt.target, attempt.id)
+        return self.limiter.taken(bill, passage.now_us)
 
     def _refusal(self, attempt: Try, bill: Bill, passage: Passage, stand: Stand) -> GatewayError:
         number, wait_us, why = passage.number, passage.wait_us, passage.why
@@ -123,14 +118,15 @@ class Admissions:
             return self.breakers.refusal(attempt.target, number, wait_us, why)
         return self.limiter.refusal(bill, passage, stand)
 
-    def _enter_alone(self, attempt: Try, bill: Bill, stand: Stand) -> Admission:
+    def _enter_alone(self, attempt: Try, bill: Bill, stand: Stand) -> Reservation:
         target = attempt.target
         if attempt.call.request.tests_key:
-            return Admission(self.limiter.reserve_alone(bill, stand), is_probe=False)
+            return self.limiter.reserve_alone(bill, stand)
         self.key_rests.check_alone(target)
         self.breakers.check_alone(target)
         reservation = self.limiter.reserve_alone(bill, stand)
-        return Admission(reservation, self.breakers.enter_alone(target, attempt.id))
+        self.breakers.enter_alone(target, attempt.id)
+        return reservation
 
     async def _undo(self, asking: asyncio.Future[object], attempt: Try, bill: Bill) -> None:
         try:
@@ -140,7 +136,6 @@ class Admissions:
         if passage.in_the_way:
             self.limiter.forsake(bill.quota)
             return
-        admission = self._admitted(bill, passage)
-        self.limiter.cancel(admission.reservation)
-        if admission.is_probe:
+        self.limiter.cancel(self._admitted(attempt, bill, passage))
+        if not attempt.call.request.tests_key:
             self.breakers.leave(attempt.target, attempt.id, asyncio.CancelledError())

@@ -1,6 +1,7 @@
 """Target after target until one answers; each attempt passes queue, breaker and limiter.
 
-run -> one target: an attempt, after a pause another, within the budget of retries
+run -> the next target, as order.py has it
+    -> one target: an attempt, after a pause another, within the budget of retries
     -> an attempt: entrance -> provider -> everybody hears how it ended
        (where the policy says so, a late one is joined by one at the next target)
 """
@@ -27,6 +28,7 @@ from gateway.entrance import Entrance
 from gateway.errors import GatewayError, MalformedReply, NotConfigured
 from gateway.exchange import Answer, Exchange
 from gateway.hedging import Race, Runner
+from gateway.order import Order
 from gateway.policy import Policy, PolicySource
 from gateway.resilience.latencies import Latencies
 from gateway.resilience.retry_budget import RetryBudget
@@ -51,13 +53,21 @@ class Attempts:
         tried = targets[: self.policy.current().retry.max_targets]
         if not tried:
             raise NotConfigured("There is no target that could be called.")
-        for number, target in enumerate(tried, start=1):
-            spare = tried[number] if number < len(tried) else None
-            async with aclosing(self._target(call, target, spare)) as items:
+        order = Order(
+            call,
+            tried,
+            policy=self.policy,
+            budget=self.budget,
+            reopenings=self.admissions.reopenings,
+            clock=self.clock,
+        )
+        while (turn := await order.next()) is not None:
+            async with aclosing(self._target(call, turn.target, turn.spare)) as items:
                 async for item in items:
                     yield item
                     if isinstance(item, Completion):
                         return
+            order.heard(turn.target, call.last_error)
         raise all_failed(call)
 
     async def single(self, call: Call, target: Target) -> Attempting:
@@ -74,7 +84,6 @@ class Attempts:
     async def _target(self, call: Call, target: Target, spare: Target | None) -> Attempting:
         """One target, again after a pause where that can help. Returns when it cannot."""
         policy = self._policy(target)
-        self.budget.first_attempt(target.provider, policy.retry)
         for number in range(1, policy.retry.max_attempts + 1):
             race = Race(Try(call, target, is_last=spare is None))
             try:
@@ -120,7 +129,7 @@ class Attempts:
 
         They hear at once: the next attempt finds the quota at rest and the breaker open.
         """
-        async with self.entrance.entered(attempt) as admission:
+        async with self.entrance.entered(attempt) as reservation:
             attempt.note_sent()
             answer, is_told = Answer(), False
             attempt.call.underway = answer
@@ -129,11 +138,11 @@ class Attempts:
                     async for item in items:
                         if isinstance(item, Completion):
                             is_told = True
-                            self.admissions.leave(attempt, admission, answer, None)
+                            self.admissions.leave(attempt, reservation, answer, None)
                         yield item
             except BaseException as error:
                 if not is_told:
-                    self.admissions.leave(attempt, admission, answer, error)
+                    self.admissions.leave(attempt, reservation, answer, error)
                 raise
 
     async def _answered(self, attempt: Try, answer: Answer) -> Attempting:

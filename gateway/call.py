@@ -19,6 +19,7 @@ class Call:
         self.last_error: GatewayError | None = None
         self.has_begun = False  # text has reached the caller: no second answer may follow
         self.tries = 0
+        self.patience_used_s = 0.0  # waited, for want of another target, for one to let it pass
         self.underway: Answer | None = None  # of the attempt that a provider works on, or did
         self._clock = clock
         self._began = clock.monotonic()

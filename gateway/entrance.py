@@ -10,21 +10,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from gateway.admission import Admission, Admissions
+from gateway.admission import Admissions
 from gateway.call import Try
 from gateway.dispatch import Dispatcher, Place, put_back_s
 from gateway.errors import (
     DeadlinePassed,
     ProviderTimeout,
-    ProviderUnavailable,
     RateLimited,
     Throttled,
 )
 from gateway.limiter.limiter import Stand
+from gateway.limiter.quota import Reservation
 from gateway.policy import LimiterPolicy, PolicySource
 
 _US = 1_000_000
-_OVERLOADS = (Throttled, ProviderTimeout, ProviderUnavailable)
+_OVERLOADS = (Throttled, ProviderTimeout)  # of other failures the breakers take care
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Entrance:
     policy: PolicySource
 
     @asynccontextmanager
-    async def entered(self, attempt: Try) -> AsyncIterator[Admission]:
+    async def entered(self, attempt: Try) -> AsyncIterator[Reservation]:
         """What the attempt holds while the block runs; raises NotSent where it may not run.
 
         It waits where the wait is short: for a place, and for its quota.
@@ -49,7 +49,7 @@ class Entrance:
                 attempt.call.check_deadline()
                 async with self._place(attempt, arrived) as place:
                     asked = await self._ask(attempt, stand)
-                    if isinstance(asked, Admission):
+                    if isinstance(asked, Reservation):
                         stand.leave(has_passed=True)
                         with _heard(place, attempt):
                             yield asked
@@ -58,7 +58,7 @@ class Entrance:
         finally:
             stand.leave(has_passed=False)
 
-    async def _ask(self, attempt: Try, stand: Stand) -> Admission | RateLimited:
+    async def _ask(self, attempt: Try, stand: Stand) -> Reservation | RateLimited:
         try:
             return await self.admissions.enter(attempt, stand)
         except RateLimited as error:
@@ -81,7 +81,9 @@ class Entrance:
         except TimeoutError:
             raise refusal from None
         finally:
-            attempt.limiter_wait_s += attempt.call.elapsed_s - began_s
+            waited_s = attempt.call.elapsed_s - began_s
+            attempt.limiter_wait_s += waited_s
+            attempt.call.patience_used_s += waited_s if attempt.is_last else 0.0
             stand.would_wait_s = longest_s - attempt.limiter_wait_s
 
     @asynccontextmanager
@@ -104,7 +106,9 @@ class Entrance:
 
 
 def _longest_s(attempt: Try, policy: LimiterPolicy) -> float:
-    return policy.max_wait_last_s if attempt.is_last else policy.max_wait_s
+    if not attempt.is_last:
+        return policy.max_wait_s
+    return max(0.0, policy.max_wait_last_s - attempt.call.patience_used_s)
 
 
 @contextmanager

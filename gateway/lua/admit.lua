@@ -3,6 +3,7 @@
 -- ARGV: 1 now in us (0: the server's time), 2 id of the call, 3 time to live of a breaker in s,
 --   4 number of rests, 5 number of breakers,
 --   then for each breaker: probes let through at once, us after which a probe is given back,
+--   slot in us,
 --   then the quota's, as quota.lua reads them.
 -- Reply: what is in the way ('' nothing, 'key', 'breaker', 'quota'), wait in us (-1 never), number
 --   of the rest, breaker or limit in the way (quota: 0 the block), why (quota: how much of the limit
@@ -11,7 +12,7 @@
 local now_us, call, ttl_s = server_now_us(ARGV[1]), ARGV[2], ARGV[3]
 local rests, breakers = tonumber(ARGV[4]), tonumber(ARGV[5])
 local first_breaker, quota_at = rests + 1, rests + breakers + 1
-local breaker_args, quota_args = 6, 6 + 2 * breakers
+local breaker_args, quota_args = 6, 6 + PASSING_ARGS * breakers
 
 for i = 1, rests do
   local why = redis.call('GET', KEYS[i])

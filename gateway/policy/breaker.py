@@ -19,20 +19,20 @@ class BreakerPolicy(Group):
     )  # fmt: skip
     offer_min_calls: int = tunable(
         5, unit="calls", minimum=1, maximum=1000,
-        help="An offer's breaker judges from this many calls in the window.",
+        help="An offer's breaker opens after this many failures at the soonest.",
     )  # fmt: skip
     offer_failure_rate: float = tunable(
         0.5, unit="fraction", minimum=0.01, maximum=1,
-        help="An offer's breaker opens at this share of failures.",
+        help="And of the calls beyond those, at this share of failures.",
     )  # fmt: skip
     provider_min_calls: int = tunable(
         12, unit="calls", minimum=1, maximum=1000,
-        help="A provider's breaker judges from this many calls; above an offer's, so that one "
-        "failing model opens its own breaker and not its provider's.",
+        help="A provider's breaker opens after this many failures at the soonest; more than an "
+        "offer's, so that one failing model opens its own breaker and not its provider's.",
     )  # fmt: skip
     provider_failure_rate: float = tunable(
         0.8, unit="fraction", minimum=0.01, maximum=1,
-        help="A provider's breaker opens at this share of failures.",
+        help="And of the calls beyond those, at this share of failures.",
     )  # fmt: skip
     slow_call_s: float = tunable(
         45.0, unit="s", minimum=0.01, maximum=3600,

@@ -15,7 +15,7 @@ class LimiterPolicy(Group):
     )  # fmt: skip
     max_wait_last_s: float = tunable(
         20.0, unit="s", minimum=0, maximum=600,
-        help="Wait this long for a quota when no other target is left.",
+        help="Wait this long for a quota, or a breaker, when no other target is left.",
     )  # fmt: skip
     default_completion_tokens: int = tunable(
         512, unit="tokens", minimum=1, maximum=100_000,

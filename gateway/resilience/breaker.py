@@ -40,7 +40,8 @@ _BY_HAND = "by hand: "  # begins the reason of a forced breaker
 class BreakerView:
     """A breaker as people see it; `state` is None while Redis is away.
 
-    `forced_for_s` is how long it still is as a person forced it to be; 0: nobody did.
+    `forced_for_s` is how long it still is as a person forced it to be; 0: nobody did. `is_probed`:
+    half-open, and all the probes it allows are under way.
     """
 
     state: BreakerState | None
@@ -48,6 +49,7 @@ class BreakerView:
     trips: int = 0
     reason: str = ""
     forced_for_s: float = 0.0
+    is_probed: bool = False
 
     @property
     def is_forced(self) -> bool:
@@ -61,10 +63,10 @@ class Breakers:
         self._clock = clock
         self._local: OrderedDict[str, Breaker] = OrderedDict()
 
-    async def enter(self, target: Target, call_id: str) -> bool:
+    async def enter(self, target: Target, call_id: str) -> None:
         """Pass the provider's and the offer's breaker, or raise CircuitOpen.
 
-        True for a probe of a half-open one: then `leave` must follow, whatever happens.
+        `leave` must follow, whatever happens.
         For itself alone; a call passes its quota in the same step.
         """
         doors = Doors(call_id, breakers=self.door(target))
@@ -72,16 +74,17 @@ class Breakers:
             reply = await pass_doors(self._store, self._clock.store_us(), doors)
         except StoreAwayError:
             self.check_alone(target)
-            return self.enter_alone(target, call_id)
+            self.enter_alone(target, call_id)
+            return
         passage = Passage.read(reply)
         if passage.in_the_way:
             raise self.refusal(target, passage.number, passage.wait_us, passage.why)
-        return passage.is_probe
+        self.enter_alone(target, call_id)
 
     def door(self, target: Target) -> Door:
         args: list[int] = []
         for one in self._rules(target):
-            args += (one.probes, one.probe_ttl_us)
+            args += (one.probes, one.probe_ttl_us, one.slot_us)
         return Door(_names(target), args)
 
     def refusal(self, target: Target, number: int, wait_us: int, reason: str) -> CircuitOpen:
@@ -102,12 +105,11 @@ class Breakers:
             binding = waits.index(worst)
             raise self.refusal(target, binding + 1, worst, breakers[binding].why(now_us))
 
-    def enter_alone(self, target: Target, call_id: str) -> bool:
-        """Pass this process' own breakers, which `check_alone` has found passable."""
+    def enter_alone(self, target: Target, call_id: str) -> None:
+        """Pass this process' own breakers: Redis let it pass, or `check_alone` did."""
         breakers = [self._breaker(name) for name in _names(target)]
         for one, rule in zip(breakers, self._rules(target), strict=True):
             one.enter(call_id, _now_us(), rule)
-        return any(call_id in one.probes for one in breakers)
 
     def leave(
         self, target: Target, call_id: str, error: BaseException | None, took_s: float = 0.0
@@ -154,12 +156,18 @@ class Breakers:
         different = list(dict.fromkeys(pairs))
         now = self._clock.store_us()
 
-        looks = [self._store.run(_LOOK, [_name(*pair)], [now]) for pair in different]
+        looks = [self._look(provider, model, now) for provider, model in different]
         try:
             replies = await asyncio.gather(*looks)
         except StoreAwayError:
             return dict.fromkeys(different, BreakerView(None))
         return {pair: _view(*reply) for pair, reply in zip(different, replies, strict=True)}
+
+    def _look(self, provider: str, model: str | None, now_us: int) -> asyncio.Future[Any]:
+        policy = self._policy.at(provider, model or "")
+        rules = _rules(policy.breaker)[model is not None]
+        args = (now_us, rules.probes, rules.probe_ttl_us)
+        return self._store.run(_LOOK, [_name(provider, model)], args)
 
     def _rules(self, target: Target) -> tuple[Rules, Rules]:
         """The provider's, by its own policy, and the offer's."""
@@ -186,11 +194,6 @@ class Breakers:
         if len(self._local) > _LOCAL_BREAKERS:
             self._local.popitem(last=False)
         return breaker
-
-
-def is_judged(error: BaseException | None) -> bool:
-    """Whether it says anything of the provider; `None` is an answer."""
-    return error is None or (isinstance(error, ProviderError) and error.counts_as_failure)
 
 
 def verdict_on(
@@ -238,7 +241,9 @@ def _name(provider: str, model: str | None) -> str:
     return keys.provider_breaker(provider) if model is None else keys.offer_breaker(provider, model)
 
 
-def _view(state: bytes, left_us: int, trips: int, reason: bytes, is_forced: int) -> BreakerView:
+def _view(  # noqa: PLR0917 - the reply of look.lua
+    state: bytes, left_us: int, trips: int, reason: bytes, is_forced: int, is_probed: int
+) -> BreakerView:
     left_s = left_us / _US
     return BreakerView(
         state=BreakerState(state.decode()),
@@ -246,6 +251,7 @@ def _view(state: bytes, left_us: int, trips: int, reason: bytes, is_forced: int)
         trips=trips,
         reason=reason.decode(errors="replace"),
         forced_for_s=left_s if is_forced else 0.0,
+        is_probed=bool(is_probed),
     )
 
 

@@ -19,11 +19,18 @@ from gateway.errors import (
     InvalidRequest,
     ProviderUnavailable,
 )
-from gateway.policy import BreakerPolicy, Policy, RetryPolicy, Scope, StaticPolicy
+from gateway.policy import (
+    BreakerPolicy,
+    Policy,
+    RetryPolicy,
+    Scope,
+    StaticPolicy,
+    TimeoutPolicy,
+)
 from gateway.resilience.breaker import Breakers, _rules
 from gateway.resilience.breaker_rules import Breaker, BreakerState, Forced, Verdict
 from gateway.store import Store
-from gateway.types import Outcome, Target
+from gateway.types import Completion, Outcome, Target
 from tests.gateway.conftest import QUICK
 from tests.gateway.test_window import ManualClock
 from tests.gateway.upstream import (
@@ -54,6 +61,8 @@ _ENDINGS: dict[Verdict, tuple[BaseException | None, float, str]] = {
     Verdict.NEUTRAL: (asyncio.CancelledError(), 9.0, ""),
 }
 _ANY = _rules(_POLICY)[0]
+_PATIENT = TimeoutPolicy(answer_s=60)
+_BURST = 20
 
 
 class BreakerMachine(RuleBasedStateMachine):
@@ -120,9 +129,7 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.loop.run_until_complete(self.breakers.enter(target, call))
             assert caught.value.retry_after_s == pytest.approx(expected / 1e6, abs=1e-6)
             return
-        is_probe = self.loop.run_until_complete(self.breakers.enter(target, call))
-        half_open = [one.state(now_us) is BreakerState.HALF_OPEN for one in both]
-        assert is_probe == any(half_open)
+        self.loop.run_until_complete(self.breakers.enter(target, call))
         for one, rules in zip(both, self.both_rules, strict=True):
             one.enter(call, now_us, rules)
         self.under_way.append((call, which))
@@ -150,6 +157,11 @@ class BreakerMachine(RuleBasedStateMachine):
             if len(self.under_way) > before:
                 self.leave(verdict, before)
             self.clock.now_us += pause_us
+
+    @rule(which=st.sampled_from([0, 1]), answers=st.integers(0, 12))
+    def dies_after_answers(self, which: int, answers: int) -> None:
+        self.calls_one_by_one(which, [Verdict.SUCCESS] * answers, 0)
+        self.calls_one_by_one(which, [Verdict.FAILURE] * 7, 0)
 
     @rule(which=st.sampled_from([0, 1]), probe_ends=st.sampled_from(list(Verdict)))
     def fails_and_rests(self, which: int, probe_ends: Verdict) -> None:
@@ -374,3 +386,126 @@ async def test_a_process_killed_while_it_holds_the_probe(redis_url: str) -> None
         view = (await gateway.breaker_states([("acme", "m")]))["acme", "m"]
     assert completion.text == "Hello."
     assert view.state is BreakerState.CLOSED
+
+
+async def test_quick_failures_of_a_burst_do_not_open_it(redis_url: str) -> None:
+    """The first to end are the failed ones; those under way are worth as much."""
+    policy = replace(QUICK, retry=RetryPolicy(max_attempts=1))
+    all_came, failures_told = asyncio.Event(), asyncio.Event()
+
+    async def fails_quickly_answers_slowly(wire: Wire, request: Received) -> None:
+        number = len(one.received)
+        if number == _BURST:
+            all_came.set()
+        await all_came.wait()
+        if number <= BreakerPolicy().offer_min_calls:
+            await refuses(503)(wire, request)
+            return
+        await failures_told.wait()
+        await answers(wire, request)
+
+    async with (
+        Gateway.open(redis_url, policy=StaticPolicy(replace(policy, timeouts=_PATIENT))) as gateway,
+        upstream(fails_quickly_answers_slowly) as one,
+    ):
+        calls = [
+            asyncio.create_task(gateway.complete(ask(), [one.target()])) for _ in range(_BURST)
+        ]
+        async with asyncio.timeout(60):
+            while sum(call.done() for call in calls) < BreakerPolicy().offer_min_calls:
+                await asyncio.wait(
+                    [c for c in calls if not c.done()], return_when="FIRST_COMPLETED"
+                )
+        await gateway.drain()
+        view = (await gateway.breaker_states([("acme", "m")]))["acme", "m"]
+        failures_told.set()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert view.state is BreakerState.CLOSED
+    assert sum(isinstance(one, Completion) for one in ended) == _BURST - 5
+
+
+async def test_a_hanging_provider_opens_it(redis_url: str) -> None:
+    """Who has timed out is under way no longer."""
+
+    async def hangs(wire: Wire, _: Received) -> None:
+        await wire.gone()
+
+    policy = replace(QUICK, retry=RetryPolicy(max_attempts=1))
+    async with (
+        Gateway.open(redis_url, policy=StaticPolicy(policy)) as gateway,
+        upstream(hangs) as one,
+    ):
+        calls = (gateway.complete(ask(), [one.target()]) for _ in range(_BURST))
+        await asyncio.gather(*calls, return_exceptions=True)
+        await gateway.drain()
+        view = (await gateway.breaker_states([("acme", "m")]))["acme", "m"]
+    assert view.state is BreakerState.OPEN
+
+
+async def test_calls_wait_for_a_breaker_about_to_half_open(redis_url: str) -> None:
+    """One of them probes; the others go on waiting, and pass when it was answered."""
+    breaker = BreakerPolicy(offer_min_calls=1, cooldown_s=0.5)
+    policy = replace(QUICK, breaker=breaker, retry=RetryPolicy(max_attempts=1), timeouts=_PATIENT)
+    policy = replace(policy, limiter=replace(QUICK.limiter, max_wait_last_s=60))
+    came_beside_the_probe: list[int] = []
+
+    async def probed(wire: Wire, request: Received) -> None:
+        if len(one.received) == 2:  # the first one opened it
+            await asyncio.sleep(0.7)  # longer than anybody who does not wait would wait
+            came_beside_the_probe.append(len(one.received) - 2)
+        await answers(wire, request)
+
+    async with (
+        Gateway.open(redis_url, policy=StaticPolicy(policy)) as gateway,
+        upstream(refuses(503)) as one,
+    ):
+        with pytest.raises(AllTargetsFailed):
+            await gateway.complete(ask(), [one.target()])
+        await gateway.drain()
+        one.script = probed
+        calls = (gateway.complete(ask(), [one.target()]) for _ in range(_BURST))
+        async with asyncio.timeout(60):
+            completions = await asyncio.gather(*calls)
+    assert [completion.text for completion in completions] == ["Hello."] * _BURST
+    assert came_beside_the_probe == [0]
+    assert {completion.attempts[0].outcome for completion in completions} == {Outcome.CIRCUIT_OPEN}
+
+
+async def test_who_waits_for_a_breaker_may_leave(redis_url: str) -> None:
+    """Nobody looks at it any more then; and who may not wait so long is told at once."""
+    async with Gateway.open(redis_url) as gateway, upstream(answers) as one:
+        await gateway.force_breaker("acme", None, is_open=True, for_s=15, reason="works")
+        call = asyncio.create_task(gateway.complete(ask(), [one.target()]))
+        async with asyncio.timeout(60):
+            while not _watchers():
+                await gateway.breaker_states([("acme", None)])
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            while _watchers():
+                await gateway.breaker_states([("acme", None)])
+        with pytest.raises(AllTargetsFailed, match="by hand: works"):
+            await gateway.complete(ask(deadline_s=2.0), [one.target()])
+    assert one.received == []
+
+
+def _watchers() -> list[asyncio.Task[object]]:
+    return [task for task in asyncio.all_tasks() if task.get_name() == "breaker-watcher"]
+
+
+async def test_it_opens_soon_on_a_provider_that_dies_after_many_answers(redis_url: str) -> None:
+    """What was answered before the outage does not have to be outweighed."""
+    policy = replace(QUICK, retry=RetryPolicy(max_attempts=1))
+    async with (
+        Gateway.open(redis_url, policy=StaticPolicy(policy)) as gateway,
+        upstream(answers) as one,
+    ):
+        for _ in range(40):
+            await gateway.complete(ask(), [one.target()])
+        one.script = refuses(503)
+        one.received.clear()
+        for _ in range(20):
+            with pytest.raises(AllTargetsFailed):
+                await gateway.complete(ask(), [one.target()])
+            await gateway.drain()
+    assert len(one.received) == 2 * BreakerPolicy().offer_min_calls

@@ -178,3 +178,41 @@ async def test_no_hedging_by_default(gateway: Gateway) -> None:
         for _ in range(25):
             await gateway.complete(ask(), [provider.target("a"), provider.target("b")])
     assert len(provider.received) == 25
+
+
+async def test_a_throttled_last_target_is_waited_for(redis_url: str) -> None:
+    """Back into its line as often as the wait is within bounds; its retries are of the budget."""
+
+    async def throttles_thrice(wire: Wire, request: Received) -> None:
+        script = refuses(429) if len(one.received) <= 3 else answers
+        await script(wire, request)
+
+    limiter = replace(QUICK.limiter, max_wait_last_s=60)
+    policy = replace(retrying(max_attempts=2, budget_burst=3), limiter=limiter)
+    async with (
+        Gateway.open(redis_url, policy=StaticPolicy(policy)) as gateway,
+        upstream(throttles_thrice) as one,
+    ):
+        completion = await gateway.complete(ask(), [one.target()])
+        sent = [attempt.outcome for attempt in completion.attempts if attempt.was_sent]
+        assert sent == [Outcome.THROTTLED] * 3 + [Outcome.ANSWERED]
+        one.received.clear()
+        with pytest.raises(AllTargetsFailed):  # nothing is left of the budget
+            await gateway.complete(ask(), [one.target()])
+    assert len(one.received) == 1
+
+
+async def test_it_comes_back_once_where_all_failed_quickly(redis_url: str) -> None:
+    """To the first of several targets; to a single one it does not."""
+    policy = StaticPolicy(retrying(max_attempts=1))
+    async with (
+        Gateway.open(redis_url, policy=policy) as gateway,
+        upstream(refuses(503)) as one,
+        upstream(refuses(503)) as two,
+    ):
+        with pytest.raises(AllTargetsFailed):
+            await gateway.complete(ask(), [one.target("a"), two.target("b")])
+        assert (len(one.received), len(two.received)) == (2, 1)
+        with pytest.raises(AllTargetsFailed):
+            await gateway.complete(ask(), [one.target("a")])
+    assert len(one.received) == 3

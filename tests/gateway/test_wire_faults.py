@@ -36,7 +36,7 @@ _DONE = event(finish_reason="stop") + b"data: [DONE]\n\n"
 
 
 async def asked(gateway: Gateway, script: Script, *, stream: bool) -> tuple[str, Outcome, str]:
-    """The text that came, how the only attempt ended, and why."""
+    """The text that came, how the provider's part in it ended, and why."""
     text, async_error = "", None
     async with upstream(script) as provider:
         try:
@@ -49,6 +49,9 @@ async def asked(gateway: Gateway, script: Script, *, stream: bool) -> tuple[str,
             async_error = error
     if async_error is None:
         return text, Outcome.ANSWERED, ""
+    if isinstance(async_error, AllTargetsFailed):  # a throttled one waited in vain for its quota
+        last = [one for one in async_error.attempts if one.was_sent][-1]
+        return text, last.outcome, last.detail
     return text, async_error.outcome, async_error.message
 
 

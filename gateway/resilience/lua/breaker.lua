@@ -1,31 +1,34 @@
 -- Shared by the scripts of this folder, put before each of them. The reference, with the reasons,
 -- is resilience/breaker_rules.py. A breaker is a hash:
 --   until, opened, trips, reason: open until, since (us); openings since it was closed; why
---   f:<slot>, w:<slot>, s:<slot>: failures, slow answers and successes of the sliding window
+--   e:<slot>: calls of the sliding window that entered; f:<slot>, w:<slot>, s:<slot>, n:<slot>:
+--   failures, slow answers, successes and neutral ends of it
+--   run: failures since the last answer
 --   p:<call>: when (us) the probe of that call is given back
 --   forced, forced_until, forced_reason: by a person: open or closed, until (us), why
 
-local SLOTS = 10
+local SLOTS, PROBED_US = 10, 1000000
 
 local function whole(number) return string.format('%.0f', number) end
 
 local function read_breaker(key)
   local flat, breaker = redis.call('HGETALL', key), {open_until = 0, opened = 0, trips = 0,
-    reason = '', counts = {}, probes = {}, forced_until = 0, forced_reason = ''}
+    run = 0, reason = '', counts = {}, probes = {}, forced_until = 0, forced_reason = ''}
   for i = 1, #flat, 2 do
     local name, value = flat[i], flat[i + 1]
     local kind, rest = string.sub(name, 1, 2), string.sub(name, 3)
     if name == 'until' then breaker.open_until = tonumber(value)
     elseif name == 'opened' then breaker.opened = tonumber(value)
     elseif name == 'trips' then breaker.trips = tonumber(value)
+    elseif name == 'run' then breaker.run = tonumber(value)
     elseif name == 'reason' then breaker.reason = value
     elseif name == 'forced' then breaker.forced = value
     elseif name == 'forced_until' then breaker.forced_until = tonumber(value)
     elseif name == 'forced_reason' then breaker.forced_reason = value
     elseif kind == 'p:' then breaker.probes[rest] = tonumber(value)
-    elseif kind == 'f:' or kind == 'w:' or kind == 's:' then
+    elseif string.find(kind, '^[efwsn]:') then
       local slot = tonumber(rest)
-      breaker.counts[slot] = breaker.counts[slot] or {f = 0, w = 0, s = 0}
+      breaker.counts[slot] = breaker.counts[slot] or {e = 0, f = 0, w = 0, s = 0, n = 0}
       breaker.counts[slot][string.sub(kind, 1, 1)] = tonumber(value)
     end
   end
@@ -66,5 +69,18 @@ local function breaker_wait_us(breaker, now_us, probes, probe_ttl_us)
     end
   end
   if held < probes then return 0 end
-  return soonest - now_us
+  return math.min(soonest - now_us, PROBED_US)
+end
+
+-- One more in the slot of now, of what `kind` names; what is not in the window is forgotten.
+local function count_one(key, breaker, kind, now_us, slot_us)
+  local slot = math.floor(now_us / slot_us)
+  for one, counted in pairs(breaker.counts) do
+    if one <= slot - SLOTS or one > slot then
+      for name in pairs(counted) do redis.call('HDEL', key, name .. ':' .. whole(one)) end
+    end
+  end
+  breaker.counts[slot] = breaker.counts[slot] or {e = 0, f = 0, w = 0, s = 0, n = 0}
+  breaker.counts[slot][kind] = redis.call('HINCRBY', key, kind .. ':' .. whole(slot), 1)
+  return slot
 end

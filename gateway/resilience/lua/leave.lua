@@ -9,7 +9,7 @@
 local PER_BREAKER = 8
 local now_us, call = server_now_us(ARGV[1]), ARGV[2]
 local ttl_s, verdict, reason = ARGV[3], ARGV[4], ARGV[5]
-local FIELDS = {failure = 'f', slow = 'w', success = 's'}
+local FIELDS = {failure = 'f', slow = 'w', success = 's', neutral = 'n'}
 local opened = 0
 
 local function rules_at(at)
@@ -28,43 +28,44 @@ local function open(key, breaker, rules)
   opened = 1
 end
 
-local function forget_others(key, breaker, slot)
-  for one in pairs(breaker.counts) do
-    if one <= slot - SLOTS or one > slot then
-      for _, name in pairs(FIELDS) do redis.call('HDEL', key, name .. ':' .. whole(one)) end
-    end
-  end
-end
-
+-- Failures are weighed against the calls that entered, less those that ended neutrally.
 local function is_reached(breaker, slot, rules)
-  local failures, slow, total = 0, 0, 0
+  local entered, failures, slow, ended, total = 0, 0, 0, 0, 0  -- the neutral ones left out
   for one = slot, slot - SLOTS + 1, -1 do
-    local counted = breaker.counts[one] or {f = 0, w = 0, s = 0}
-    failures, slow = failures + counted.f, slow + counted.w
-    total = total + counted.f + counted.w + counted.s
+    local counted = breaker.counts[one]
+    if counted then
+      entered = entered + counted.e - counted.n
+      failures, slow = failures + counted.f, slow + counted.w
+      ended = ended + counted.f + counted.w + counted.s
+      total = math.max(entered, ended)
+    end
     if total >= rules.window_calls then break end
   end
-  return total >= rules.min_calls
-    and (failures >= rules.failure_rate * total or slow >= rules.slow_rate * total)
+  local least, beyond = rules.min_calls, total - rules.min_calls
+  if breaker.run >= 2 * (least + math.max(0, entered - ended)) then return true end
+  return beyond >= 0
+    and (failures - least >= rules.failure_rate * beyond or slow - least >= rules.slow_rate * beyond)
 end
 
 local function count(key, breaker, rules)
-  local slot, name = math.floor(now_us / rules.slot_us), FIELDS[verdict]
-  breaker.counts[slot] = breaker.counts[slot] or {f = 0, w = 0, s = 0}
-  breaker.counts[slot][name] = redis.call('HINCRBY', key, name .. ':' .. whole(slot), 1)
-  forget_others(key, breaker, slot)
-  if verdict ~= 'success' and is_reached(breaker, slot, rules) then open(key, breaker, rules) end
+  local slot = count_one(key, breaker, FIELDS[verdict], now_us, rules.slot_us)
+  if verdict == 'failure' then
+    breaker.run = redis.call('HINCRBY', key, 'run', 1)
+  elseif verdict ~= 'neutral' and breaker.run > 0 then
+    breaker.run = 0
+    redis.call('HDEL', key, 'run')
+  end
+  if verdict ~= 'failure' and verdict ~= 'slow' then return end
+  if is_reached(breaker, slot, rules) then open(key, breaker, rules) end
 end
 
 local function judge(key, breaker, rules)
   local was_probe = holds_probe(breaker.probes[call], now_us, rules.probe_ttl_us)
   if breaker.probes[call] then redis.call('HDEL', key, 'p:' .. call) end
   if in_force(breaker, now_us) then return end  -- and it lives as long as it was told to
-  if verdict ~= 'neutral' then
-    if was_probe and verdict ~= 'success' then open(key, breaker, rules)
-    elseif was_probe then redis.call('DEL', key)
-    elseif breaker.open_until == 0 then count(key, breaker, rules) end
-  end
+  if was_probe and verdict == 'success' then redis.call('DEL', key)
+  elseif was_probe and verdict ~= 'neutral' then open(key, breaker, rules)
+  elseif not was_probe and breaker.open_until == 0 then count(key, breaker, rules) end
   if redis.call('EXISTS', key) == 1 then redis.call('EXPIRE', key, ttl_s) end
 end
 
