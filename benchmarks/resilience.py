@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,9 +19,9 @@ import httpx
 from benchmarks import ground
 from benchmarks.result import Claim, Result
 from gateway.client import Gateway
-from gateway.errors import GatewayError
+from gateway.errors import AllTargetsFailed
 from gateway.policy import Policy, StaticPolicy, TimeoutPolicy
-from gateway.types import CacheMode, ChatRequest, Message, Target, parse_limits
+from gateway.types import Attempt, CacheMode, ChatRequest, Message, Target, parse_limits
 
 _ATTEMPTS, _PAUSE_S = 4, 1.0
 _PATIENCE_S = 2.0  # the same for all three
@@ -54,7 +55,8 @@ async def run(is_tiny: bool) -> Result:
     flapping = await _part(_FLAPPING * 3, calls)
     hanging = await _part((*_HANGING, "", ""), calls // 10)
     outage, to_the_dead = await _outage(outage_s, rate)
-    retries = failing["ours"].retries
+    most, budget = failing["ours"].sent.nearest_to_budget()
+    most_flapping, budget_flapping = flapping["ours"].sent.nearest_to_budget()
     return Result(
         name="resilience",
         unit="% answered, each provider failing 28 %",
@@ -73,21 +75,51 @@ async def run(is_tiny: bool) -> Result:
                 0.67,
             ),
             Claim("asked of the dead provider in the outage", to_the_dead, "≤", 20, "requests"),
+            Claim("retries at one provider, failing", most, "≤", budget, "its budget"),
+            Claim(
+                "retries at one provider, flapping",
+                most_flapping,
+                "≤",
+                budget_flapping,
+                "its budget",
+            ),
         ),
         details={
             "failing": _told(failing),
             "flapping": _told(flapping),
             "first provider hangs": _told(hanging),
             "outage": f"{outage_s:g} s at {rate} calls/s; mean {outage.mean_s:.3f} s",
-            "second attempts at a target, failing": f"{retries} of {calls} calls",
+            "retries, failing": f"{failing['ours'].sent.retries.total()} of {calls} calls",
         },
     )
 
 
 @dataclass(slots=True)
+class Sent:
+    """What our calls sent to each provider, the failed calls too."""
+
+    firsts: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
+
+    def note(self, attempts: Sequence[Attempt]) -> None:
+        times = Counter(one.provider for one in attempts if one.was_sent)
+        self.firsts.update(times.keys())
+        self.retries.update({provider: sent - 1 for provider, sent in times.items()})
+
+    def nearest_to_budget(self) -> tuple[int, float]:
+        """The retries at a provider and what its budget was, where least of it was left."""
+        retry = _POLICY.retry
+        both = (
+            (self.retries[provider], retry.budget_burst + retry.budget_ratio * firsts)
+            for provider, firsts in self.firsts.items()
+        )
+        return max(both, key=lambda pair: pair[0] - pair[1])
+
+
+@dataclass(slots=True)
 class Side:
     tale: Tale
-    retries: int = 0
+    sent: Sent = field(default_factory=Sent)
 
 
 async def _part(faults: Sequence[str], calls: int) -> dict[str, Side]:
@@ -101,10 +133,9 @@ async def _part(faults: Sequence[str], calls: int) -> dict[str, Side]:
             )
             await client.post(f"{url}/_sim/reset")
         async with Gateway.open(redis_url, policy=StaticPolicy(_POLICY)) as gateway:
-            trails: list[int] = []
-            targets = _targets(url)
-            ours = await _all(calls, lambda number: _ours(gateway, targets, number, trails))
-    return {"bare": Side(bare), "retrying": Side(retrying), "ours": Side(ours, sum(trails))}
+            sent, targets = Sent(), _targets(url)
+            ours = await _all(calls, lambda number: _ours(gateway, targets, number, sent))
+    return {"bare": Side(bare), "retrying": Side(retrying), "ours": Side(ours, sent)}
 
 
 async def _outage(outage_s: float, rate: int) -> tuple[Tale, int]:
@@ -128,7 +159,7 @@ async def _later(
     pause_s: float, gateway: Gateway, targets: Sequence[Target], number: int, tale: Tale
 ) -> None:
     await asyncio.sleep(pause_s)
-    await _timed(tale, lambda: _ours(gateway, targets, number, []))
+    await _timed(tale, lambda: _ours(gateway, targets, number, Sent()))
 
 
 async def _all(calls: int, call: Callable[[int], Awaitable[bool]]) -> Tale:
@@ -163,16 +194,14 @@ async def _simple(client: httpx.AsyncClient, url: str, number: int, *, attempts:
     return False
 
 
-async def _ours(
-    gateway: Gateway, targets: Sequence[Target], number: int, retries: list[int]
-) -> bool:
+async def _ours(gateway: Gateway, targets: Sequence[Target], number: int, sent: Sent) -> bool:
     request = ChatRequest((Message("user", f"ping {number}"),), cache=CacheMode.SKIP)
     try:
         answer = await gateway.complete(request, targets)
-    except GatewayError:
+    except AllTargetsFailed as error:
+        sent.note(error.attempts)
         return False
-    asked = [one.provider for one in answer.attempts if one.was_sent]
-    retries.append(len(asked) - len(set(asked)))
+    sent.note(answer.attempts)
     return True
 
 
