@@ -8,7 +8,6 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from redis.asyncio import Redis
 
-from catalog import snapshot
 from catalog.candidates import Candidate
 from catalog.live import Live, worse
 from catalog.models import Offer
@@ -28,11 +27,6 @@ pytestmark = pytest.mark.django_db
 
 PER_DAY = Limit(Unit.REQUESTS, Window.DAY, 100)
 PER_MINUTE = Limit(Unit.REQUESTS, Window.MINUTE, 10)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_snapshot() -> None:
-    snapshot.forget()
 
 
 def target(pool: str, key_id: str = "k1") -> Target:

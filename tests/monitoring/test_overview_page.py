@@ -11,7 +11,6 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from catalog import snapshot
 from catalog.models import (
     Change,
     ChangeKind,
@@ -31,11 +30,6 @@ from tests.factories import make_call, make_offer, make_provider, make_user
 from tests.servers import RedisServer
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _fresh_snapshot() -> None:
-    snapshot.forget()
 
 
 def page_of(client: Client) -> str:
