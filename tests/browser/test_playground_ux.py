@@ -107,7 +107,7 @@ def test_typing_quickly_leaves_the_console_clean(page: Page) -> None:
 def test_an_example_is_sent_at_once_and_other_models_come_into_view(page: Page) -> None:
     """An example takes the cursor, so Ctrl + Enter sends it; other models hide behind nothing."""
     page.goto("/playground/")
-    page.get_by_role("link", name="Write a Python function").click()
+    page.locator("a.btn", has_text="Write a Python function that retries").click()
     expect(page.get_by_placeholder("Ask anything")).to_be_focused()
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("button", name="Ask again")).to_be_visible(timeout=30_000)
