@@ -25,7 +25,7 @@ from gateway.endings import (
     stream_cut,
 )
 from gateway.entrance import Entrance
-from gateway.errors import GatewayError, MalformedReply, NotConfigured
+from gateway.errors import GatewayError, NotConfigured
 from gateway.exchange import Answer, Exchange
 from gateway.hedging import Race, Runner
 from gateway.order import Order
@@ -161,8 +161,6 @@ class Attempts:
                     call.has_begun = call.is_streamed
                 for item in _shown(piece):
                     yield item
-        if not has_started:
-            raise MalformedReply("The answer was empty.", status=answer.status)
         self.latencies.note(target, attempt.took_s, is_streamed=call.is_streamed)
         attempt.succeeded(answer.status, answer.dropped)
         yield completion(attempt, answer)
