@@ -91,13 +91,12 @@ _WORDS: dict[Task, str] = {
 }
 _SHAPES: dict[Task, str] = {
     Task.CODE: r"""
-        ```|\bdef\ \w+\(|\bclass\ \w+\s*[:({]|\#include\b|^\s*(?:import|from)\ [\w.]+|=>|
+        ```|\bdef\ \w+\(|\bclass\ \w+\s*[:({]|\#include\b|^[ \t]*(?:import|from)\ [\w.]+|=>|
         \bconst\ \w+|
         \bSELECT\b.{1,200}\bFROM\b|</\w+>|Traceback\ \(|console\.log|
-        \bpublic\ static\b|\);\s*$""",
+        \bpublic\ static\b|\);[ \t]*$""",
     Task.REASONING: r"""
-        \\(?:frac|int|sum|sqrt)\b|\$[^$\n]{2,80}\$|\d\s*[-+*/^]\s*\d+\s*=|
-        \d\D[^?]{0,200}\d\D[^?]{0,200}\b(?:[Hh]ow|[Ww]hat)\b[^?]{0,200}\?""",
+        \\(?:frac|int|sum|sqrt)\b|\$[^$\n]{2,80}\$|\d\s*[-+*/^]\s*\d+\s*=""",
 }
 # The words that people put where a task begins: "write a Python function" is code, not fiction.
 _HARD = r"""
@@ -122,7 +121,11 @@ _SHAPE_CUES = {
     task: re.compile(pattern, re.VERBOSE | re.MULTILINE) for task, pattern in _SHAPES.items()
 }
 _HARD_CUES, _EASY_CUES = _words(_HARD), _words(_EASY)
-_DEMANDS = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
+_DEMANDS = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+", re.MULTILINE)
+# "3 boxes hold 12 pens each. How many ...?": numbers, then a question not far behind them.
+_QUESTION = re.compile(r"\b(?:[Hh]ow|[Ww]hat)\b[^?]{0,200}+\?")
+_NUMBER = re.compile(r"\d+")
+_STORY = 400
 
 _BASE_POINTS = {
     Task.CHAT: 0, Task.QUESTION: 0, Task.TRANSLATION: 1, Task.SUMMARY: 1, Task.EXTRACTION: 1,
@@ -174,6 +177,7 @@ def detect_task(prompt: str) -> Task:
     points = {task: _WEAK * _different(cue, lower) for task, cue in _WORD_CUES.items()}
     for task, cue in _SHAPE_CUES.items():
         points[task] += _STRONG * _different(cue, text)
+    points[Task.REASONING] += _STRONG * _is_word_problem(text)
     best = max(points, key=lambda task: points[task])
     return best if points[best] else Task.QUESTION
 
@@ -187,6 +191,13 @@ def _sample(prompt: str) -> str:
 def _different(cue: re.Pattern[str], text: str) -> int:
     """How many different cues occur; three say as much as thirty."""
     return min(3, len({match.group().strip().lower() for match in cue.finditer(text)}))
+
+
+def _is_word_problem(text: str) -> bool:
+    """Looked for from the question back: from each number on it would take the square of them."""
+    starts = (match.start() for match in _QUESTION.finditer(text))
+    stories = (text[max(0, start - _STORY) : start].rpartition("?")[2] for start in starts)
+    return any(len(_NUMBER.findall(story)) > 1 for story in stories)
 
 
 def _complexity(prompt: str, task: Task, tokens: int) -> Complexity:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +80,31 @@ def test_any_text_has_needs(prompt: str) -> None:
     needs = read_needs(prompt)
     assert needs.tokens > 0
     assert needs.answer_tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "task"),
+    [
+        ("A box holds 12 pens, and Ann buys 3 of them. How many pens has she?", Task.REASONING),
+        ("In 1912 a ship sank. What was its name?", Task.QUESTION),
+        ("3 and 4? How do you do?", Task.QUESTION),
+        (" \n  import os", Task.CODE),
+    ],
+)
+def test_shapes_tell_a_task_too(prompt: str, task: Task) -> None:
+    """A question after several numbers is to be worked out."""
+    assert detect_task(prompt) is task
+
+
+@pytest.mark.parametrize("piece", ["1. ", "1 2 ", "\n", "\n  ", "1 -", "1 How ", "what 1 "])
+def test_no_prompt_takes_the_square_of_its_length(piece: str) -> None:
+    """Patterns that try again from every place would take a hundred times what prose takes."""
+    prose = "The quick brown fox jumps over the lazy dog. " * 5_000
+    assert cost_s(piece * (200_000 // len(piece))) < 20 * cost_s(prose)
+
+
+def cost_s(prompt: str) -> float:
+    """Of the processor: what others do there meanwhile does not count."""
+    began_s = time.thread_time()
+    read_needs(prompt)
+    return time.thread_time() - began_s
