@@ -20,6 +20,8 @@ DATA = Path(__file__).parent / "data"
 
 TIERS = frozenset({"free", "trial", "local"})
 QUOTA_SCOPES = frozenset({"per-model", "shared", "account"})
+TRAINING = frozenset({"", "never", "outside-europe", "used"})
+DEMANDS = frozenset({"phone", "identity", "region"})
 MODALITIES = frozenset({"chat", "vision", "embedding", "stt", "tts", "guard", "image"})
 SPECIALTIES = frozenset(
     {
@@ -61,6 +63,8 @@ class ProviderFacts:
     id_field: str = "id"
     list_select: dict[str, list[str]] = field(default_factory=dict)
     requirements: str = ""
+    training: str = ""
+    demands: list[str] = field(default_factory=list)
     credits: str = ""
     quota_scope: str = "account"
     limits: dict[str, int] = field(default_factory=dict)
@@ -143,6 +147,8 @@ def _provider(table: dict[str, Any]) -> ProviderFacts:
     where = facts.slug
     _require(facts.tier in TIERS, where, "tier")
     _require(facts.quota_scope in QUOTA_SCOPES, where, "quota_scope")
+    _require(facts.training in TRAINING, where, "training")
+    _require(DEMANDS.issuperset(facts.demands), where, "demands")
     _require(facts.limits.keys() <= LIMIT_NAMES.keys(), where, "limits")
     _require(facts.resets.keys() <= {"day", "month"}, where, "resets")
     _require(facts.list_select.keys() <= RULES, where, "list_select")

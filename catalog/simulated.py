@@ -32,6 +32,7 @@ def _provider(provider: SimProvider) -> ProviderFacts:
         list_dialect=provider.list_dialect,
         list_items_path=provider.list_items_path,
         id_field=provider.id_field,
+        training="never",
         quota_scope=provider.quota_scope,
         limits=_limits(provider.limits),
         free_rule="Every listed model.",

@@ -13,13 +13,14 @@ from catalog.models.history import (
 )
 from catalog.models.keys import KeyVerdict, ProviderKey
 from catalog.models.offers import CHAT_MODALITIES, Modality, Model, Offer, OfferStatus
-from catalog.models.providers import Origin, Provider, QuotaScope, Tier
+from catalog.models.providers import Demand, Origin, Provider, QuotaScope, Tier, Training
 
 __all__ = [
     "ACTIVE_STATES",
     "CHAT_MODALITIES",
     "Change",
     "ChangeKind",
+    "Demand",
     "KeyVerdict",
     "Modality",
     "Model",
@@ -34,4 +35,5 @@ __all__ = [
     "RefreshState",
     "SiteChoice",
     "Tier",
+    "Training",
 ]

@@ -33,6 +33,22 @@ class QuotaScope(models.TextChoices):
     ACCOUNT = "account", "one pool for the account"
 
 
+class Training(models.TextChoices):
+    """Whether prompts to its free models may train models; empty where nothing is known."""
+
+    NEVER = "never", "Prompts stay on this machine"
+    OUTSIDE_EUROPE = "outside-europe", "Trains on prompts outside Europe"
+    USED = "used", "Trains on prompts"
+
+
+class Demand(models.TextChoices):
+    """What an account must bring beyond an e-mail address."""
+
+    PHONE = "phone", "A phone number"
+    IDENTITY = "identity", "A verified real name"
+    REGION = "region", "An account of one region"
+
+
 class Provider(models.Model):
     """A company's API. Facts come from `data/providers.toml`; `is_enabled` is the admin's."""
 
@@ -57,6 +73,8 @@ class Provider(models.Model):
     id_field = models.CharField(max_length=40, default="id")
     free_filter = models.TextField(blank=True)
     requirements = models.TextField(blank=True)
+    training = models.CharField(max_length=16, choices=Training.choices, blank=True)
+    demands = models.JSONField(default=list, blank=True)  # of Demand; [] where none is known
     credits = models.TextField(blank=True)
     quota_scope = models.CharField(
         max_length=12, choices=QuotaScope.choices, default=QuotaScope.ACCOUNT

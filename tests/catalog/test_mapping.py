@@ -10,7 +10,17 @@ from zoneinfo import available_timezones
 
 import pytest
 
-from catalog.mapping import DATA, MODALITIES, MappingError, ProviderFacts, build, bundled
+from catalog.mapping import (
+    DATA,
+    DEMANDS,
+    MODALITIES,
+    TRAINING,
+    MappingError,
+    ProviderFacts,
+    build,
+    bundled,
+)
+from catalog.models import Demand, Training
 
 AS_OF = dt.date(2026, 11, 22)
 PROVIDER = {"slug": "wren", "name": "Wren", "tier": "free"}
@@ -53,6 +63,24 @@ def test_a_provider_one_may_use_says_how(facts: ProviderFacts) -> None:
     assert facts.key_steps or is_closed
     assert facts.env_var or facts.auth == "none"
     assert facts.free_rule
+
+
+def test_terms_that_people_choose_by_are_typed() -> None:
+    """Whatever the sentence for people says of phones and training is also a value to filter by."""
+    assert TRAINING - {""} == set(Training.values)
+    assert set(Demand.values) == DEMANDS
+    for facts in bundled().providers:
+        said = facts.requirements.lower()
+        assert ("phone" in said) == ("phone" in facts.demands), facts.slug
+        told_training = "training" in said or "improve" in said
+        assert told_training == (facts.training not in {"", "never"}), facts.slug
+
+
+@pytest.mark.parametrize("wrong", [{"training": "sometimes"}, {"demands": ["blood"]}])
+def test_unknown_terms_are_refused(wrong: dict[str, Any]) -> None:
+    """A slip of the pen never becomes a filter nobody finds."""
+    with pytest.raises(MappingError, match=f"wren: wrong {next(iter(wrong))}"):
+        build(AS_OF, [{**PROVIDER, **wrong}], [])
 
 
 def test_nothing_is_called_before_an_admin_says_so() -> None:
