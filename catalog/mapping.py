@@ -67,6 +67,7 @@ class ProviderFacts:
     demands: list[str] = field(default_factory=list)
     credits: str = ""
     quota_scope: str = "account"
+    pool_name: str = ""
     limits: dict[str, int] = field(default_factory=dict)
     resets: dict[str, str] = field(default_factory=dict)
     ratelimit_headers: list[dict[str, str]] = field(default_factory=list)

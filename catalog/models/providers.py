@@ -79,6 +79,7 @@ class Provider(models.Model):
     quota_scope = models.CharField(
         max_length=12, choices=QuotaScope.choices, default=QuotaScope.ACCOUNT
     )
+    pool_name = models.CharField(max_length=80, blank=True)  # what a shared pool is called
     limits = models.JSONField(default=dict, blank=True)  # {"rpm": 30, ...}, see gateway.types
     resets = models.JSONField(default=dict, blank=True)  # {"day": "UTC"}: whose midnight ends it
     ratelimit_headers = models.JSONField(default=list, blank=True)

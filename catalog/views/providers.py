@@ -14,6 +14,7 @@ from catalog import generation
 from catalog.forms import KeyForm
 from catalog.key_check import KeyReport
 from catalog.keys import environment_key
+from catalog.limit_pools import limit_pools
 from catalog.models import Origin, Provider, ProviderKey, SiteChoice
 from catalog.offers import offer_lines, with_live
 from catalog.paging import Listing, read_number, read_page
@@ -107,12 +108,14 @@ def provider_context(
     every = offer_lines(provider.offers.all() if is_admin else provider.offers.shown())
     lines = [line for line in every if not line.is_retired or provider.is_retired]
     retired = [line for line in every if line.is_retired and not provider.is_retired]
+    shown = with_live(lines[:MOST_OFFERS])
     context: dict[str, Any] = {
         "provider": provider,
         "choice": SiteChoice.current(),
         "simulator_choices": SiteChoice.SIMULATOR_CHOICES,
         "obstacle": obstacles()[provider.pk],
-        "lines": with_live(lines[:MOST_OFFERS]),
+        "lines": shown,
+        "pools": limit_pools(provider, shown),
         "offer_count": len(lines),
         "retired": retired[:MOST_OFFERS],
         "retired_count": len(retired),

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.limiter.quota import UNSAID, Level, LimitLevel, LimitSource, Quota
+from gateway.limiter.quota import UNSAID, Learned, Level, LimitLevel, LimitSource, Quota
 
 _US = 1_000_000
-_PER_WINDOW = 6
+_PER_WINDOW = 8
 
 
 def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
     blocked_us, rest = reply[0], reply[1:]
     levels = []
     for at, limit in enumerate(quota.limits):
-        held, source, age_us, used, wait_us, free_us = rest[_PER_WINDOW * at :][:_PER_WINDOW]
+        of_window = rest[_PER_WINDOW * at :][:_PER_WINDOW]
+        held, source, age_us, used, wait_us, free_us, said, said_age_us = of_window
         if held >= UNSAID:
             continue  # nothing is known of it yet
         levels.append(
@@ -27,6 +28,7 @@ def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
                 held_amount=None if held == limit.amount else held,
                 source=LimitSource(source.decode()),
                 learned_s_ago=None if age_us < 0 else age_us / _US,
+                said=None if said < 0 else Learned(said, said_age_us / _US),
             )
         )
     return Level(

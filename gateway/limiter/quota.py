@@ -171,11 +171,19 @@ class LimitSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """An amount that nobody published, and how long ago it was learned."""
+
+    amount: int
+    s_ago: float
+
+
+@dataclass(frozen=True, slots=True)
 class LimitLevel:
     """How full one window is. `wait_s` is until one more unit fits, None: never.
 
     `amount` is what holds now, `limit.amount` what was published; `learned_s_ago` is None where
-    nothing was learned.
+    nothing was learned. `said` is what a header named, though something measured may hold instead.
     """
 
     limit: Limit
@@ -185,6 +193,13 @@ class LimitLevel:
     held_amount: int | None = None  # None: as published
     source: LimitSource = LimitSource.PUBLISHED
     learned_s_ago: float | None = None
+    said: Learned | None = None
+
+    @property
+    def measured(self) -> Learned | None:
+        if self.source is not LimitSource.MEASURED or self.learned_s_ago is None:
+            return None
+        return Learned(self.amount, self.learned_s_ago)
 
     @property
     def amount(self) -> int:

@@ -17,6 +17,7 @@ from gateway.errors import ProviderUnavailable, QuotaExhausted, RateLimited, Thr
 from gateway.limiter.learning import learned, refused_for, rest_s
 from gateway.limiter.limiter import Limiter, Stand
 from gateway.limiter.quota import (
+    Learned,
     LimitLevel,
     LimitSource,
     Quota,
@@ -91,6 +92,21 @@ async def test_a_higher_limit_that_was_said_holds(bench: Bench) -> None:
     assert (level.source, level.learned_s_ago) == (LimitSource.HEADERS, 10)
     assert len(await bench.take(target, 9)) == 4
     assert (await bench.level(target)).left == 0
+
+
+async def test_what_was_said_is_told_though_something_lower_was_measured(bench: Bench) -> None:
+    """A page shows both, and which of them holds."""
+    target = make_target(limits=(_RPM,))
+    await bench.answer(await bench.take(target, 1), rpm=Reading(amount=30))
+    bench.wait(_MINUTE_S)
+    await bench.refuse(await bench.take(target, 1), Refusal.SOME_LIMIT)
+    level = await bench.level(target)
+    assert (level.amount, level.source, level.measured) == (
+        15,
+        LimitSource.MEASURED,
+        Learned(15, 0),
+    )
+    assert level.said == Learned(30, _MINUTE_S)
 
 
 async def test_a_lower_limit_that_was_said_holds_until_it_is_old(bench: Bench) -> None:

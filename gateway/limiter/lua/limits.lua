@@ -44,7 +44,8 @@ local function grown(measured, now_us)
   return measured.amount + math.floor((now_us - measured.since) / measured.step)
 end
 
--- {top: never more than this, full: what holds, source, at: when that was learned in us}
+-- {top: never more than this, full: what holds, source, at: when that was learned in us,
+--  said, said_at: what a header named, though something measured may hold instead}
 local function limit_of(state, name, published, now_us, span)
   local limit = {published = published, top = published, full = published, source = 'published', at = 0}
   local said = state['h:' .. name]
@@ -52,6 +53,7 @@ local function limit_of(state, name, published, now_us, span)
     local amount, trusted, at = string.match(said, '^(%d+) (%d+) (%d+)$')
     if tonumber(trusted) > now_us then
       limit.top, limit.full, limit.source, limit.at = tonumber(amount), tonumber(amount), 'headers', tonumber(at)
+      limit.said, limit.said_at = limit.full, limit.at
     end
   end
   local measured = measured_of(state, name)
