@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from catalog.complexity import Needs
+from gateway.dialects import Ability
 from gateway.types import Limit, Unit
 
 CHAT_MODALITIES = frozenset({"chat", "vision"})
 # Estimated tokens may be too few; what fits only just is taken not to fit.
 CONTEXT_MARGIN = 1.1
+
+_LACKS = {
+    Ability.IMAGES: "it does not read images",
+    Ability.TOOLS: "it takes no tools",
+    Ability.JSON: "it cannot be held to JSON",
+    Ability.SCHEMA: "it cannot be held to a JSON schema",
+}
 
 _UNKNOWN_LEFT = 60.0
 _UNKNOWN_HEALTH = 75.0
@@ -38,12 +47,19 @@ class Candidate:
     max_output_tokens: int | None = None
     limits: tuple[Limit, ...] = ()
     pool: str = "*"
+    lacks: frozenset[Ability] = frozenset()  # what its provider refuses, or has no words for
     is_simulated: bool = False
     doubt: str = ""  # what the check of its provider's key found: "Provider down"
 
     @property
     def label(self) -> str:
         return f"{self.model_name} on {self.provider_name}"
+
+    def missing(self, abilities: frozenset[Ability]) -> list[Ability]:
+        """Those that it does not have, the gravest first."""
+        reads_images = self.modality == "vision"
+        has_not = self.lacks if reads_images else self.lacks | {Ability.IMAGES}
+        return [one for one in Ability if one in abilities & has_not]
 
     @property
     def speed_params_b(self) -> float | None:
@@ -98,8 +114,8 @@ def why_unable(candidate: Candidate, needs: Needs) -> str | None:
     """Why a candidate cannot do it, in words; None where it can."""
     if candidate.modality not in CHAT_MODALITIES:
         return "it does not chat"
-    if needs.needs_vision and candidate.modality != "vision":
-        return "it does not read images"
+    if lacked := candidate.missing(needs.abilities):
+        return _LACKS[lacked[0]]
     context = candidate.context_tokens
     if context is not None and context < needs.tokens * CONTEXT_MARGIN:
         return "its context is too short"
@@ -170,9 +186,14 @@ class Pool:
         able: Sequence[Entry] = self.entries
         if self._least_room < room or self._least_prompt < prompt:
             able = [one for one in able if one.room >= room and one.longest_prompt >= prompt]
-        if needs.needs_vision:
-            return [one for one in able if one.candidate.modality == "vision"]
+        if needs.abilities:
+            return [one for one in able if not one.candidate.missing(needs.abilities)]
         return able
+
+    def reasons_against(self, needs: Needs) -> Counter[str]:
+        """Why nobody else is able, in words, and of how many that is true."""
+        reasons = (why_unable(one.candidate, needs) for one in self.entries)
+        return Counter(reason for reason in reasons if reason)
 
 
 def _can_ever_chat(candidate: Candidate) -> bool:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.dialects import Ability
 from gateway.estimate import estimate_tokens
 
 
@@ -40,7 +41,7 @@ class Needs:
     answer_tokens: int  # expected: for the time it takes
     reserved_tokens: int  # what the answer may take at most: for what must fit
     skills: tuple[str, ...] = ()
-    needs_vision: bool = False
+    abilities: frozenset[Ability] = frozenset()  # what comes along or is wanted beside text
 
     @property
     def tokens(self) -> int:
@@ -152,7 +153,7 @@ def read_needs(
     history_tokens: int = 0,
     task: Task | None = None,
     max_tokens: int | None = None,
-    needs_vision: bool = False,
+    abilities: frozenset[Ability] = frozenset(),
 ) -> Needs:
     """Read a prompt's needs; a given `task` overrules the one detected."""
     found = task or detect_task(prompt)
@@ -166,7 +167,7 @@ def read_needs(
         answer_tokens=min(expected, max_tokens or expected),
         reserved_tokens=max_tokens or expected,
         skills=_skills(prompt, found, complexity),
-        needs_vision=needs_vision,
+        abilities=abilities,
     )
 
 

@@ -13,6 +13,8 @@ from catalog import generation
 from catalog.candidates import Candidate, Pool
 from catalog.models import CHAT_MODALITIES, Offer, Origin
 from catalog.targets import doubts, known_limits
+from gateway.dialects import unable
+from gateway.quirks import read_quirks
 
 # The generation is asked for at most this often, so a change is seen well within a second.
 _CHECK_EVERY_S = 0.5
@@ -125,6 +127,7 @@ def _candidate(offer: Offer, doubt: str) -> Candidate:
         max_output_tokens=offer.max_output_tokens,
         limits=known_limits(offer.effective_limits, provider.resets),
         pool=provider.pool_for(offer.external_id),
+        lacks=unable(provider.chat_dialect, read_quirks(provider.quirks, offer.external_id)),
         is_simulated=provider.origin == Origin.SIMULATOR,
         doubt=doubt,
     )

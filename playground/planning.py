@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from catalog.candidates import Pool, why_unable
 from catalog.complexity import Needs, Task, read_needs
 from catalog.recommend import Ranking, Recommendation, with_fallbacks
-from catalog.snapshot import asnapshot
+from catalog.snapshot import Snapshot, asnapshot
 from catalog.standing import recommend_now
 from gateway.estimate import estimate_prompt_tokens
 from gateway.types import Message
@@ -30,12 +31,14 @@ class Ask:
     context_before: int = 2**31 - 1
 
 
-def why_nobody(ranking: Ranking, offers: int) -> str:
-    """Why a ranking is empty; `offers` may be called at all."""
-    if not offers:
+def why_nobody(needs: Needs, pool: Pool) -> str:
+    """Why nobody of the pool is ranked."""
+    if not pool:
         return "No model can be called yet. Add a provider key, or switch the simulator on."
+    reasons = pool.reasons_against(needs).most_common()
+    why = "; ".join(f"{count}: {reason}" for reason, count in reasons)
     return (
-        f"None of the {offers} offers has room for about {ranking.needs.tokens} tokens. "
+        f"None of the {len(pool)} offers has room for about {needs.tokens} tokens ({why}). "
         "Shorten the prompt, or ask for a shorter answer."
     )
 
@@ -72,9 +75,10 @@ async def rank(ask: Ask) -> Ranking:
 async def make_plan(ask: Ask, offer_id: int | None, *, may_fall_back: bool) -> Plan:
     """Raises CannotPlan where nobody can answer, or the chosen one cannot."""
     ranking = await rank(ask)
+    known = await asnapshot()
     if not ranking:
-        raise CannotPlan(why_nobody(ranking, len((await asnapshot()).pool)))
-    first = ranking[0] if offer_id is None else _chosen(ranking, offer_id)
+        raise CannotPlan(why_nobody(ranking.needs, known.pool))
+    first = ranking[0] if offer_id is None else _chosen(ranking, offer_id, known)
     order = with_fallbacks(ranking, first.candidate.offer_id)
     return Plan(
         needs=ranking.needs,
@@ -84,12 +88,13 @@ async def make_plan(ask: Ask, offer_id: int | None, *, may_fall_back: bool) -> P
     )
 
 
-def _chosen(ranking: Ranking, offer_id: int) -> Recommendation:
+def _chosen(ranking: Ranking, offer_id: int, known: Snapshot) -> Recommendation:
     place = ranking.place_of(offer_id)
     if place is None:
+        chosen = known.by_offer.get(offer_id)
+        why = why_unable(chosen, ranking.needs) if chosen else "it can no longer be called"
         raise CannotPlan(
-            "The model you chose cannot answer this just now: it is gone, or the prompt does not "
-            "fit it. Choose another, or let FreeLLM choose."
+            f"The model you chose cannot answer this: {why}. Choose another, or let FreeLLM choose."
         )
     return ranking[place]
 

@@ -49,6 +49,10 @@ class StreamParser(Protocol):
 
 
 class Dialect(Protocol):
+    @property
+    def wordless(self) -> frozenset[str]:
+        """What the format has no words for, as in `gateway.quirks`."""
+
     def build_request(
         self, target: Target, request: ChatRequest, *, stream: bool
     ) -> OutgoingRequest:

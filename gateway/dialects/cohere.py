@@ -35,7 +35,6 @@ _FINISH = {
     "TOOL_CALL": "tool_calls",
     "ERROR_TOXIC": BLOCKED,
 }
-_WORDLESS = frozenset({"parallel_tool_calls"})  # what the format has no words for
 _LONG = (Window.DAY, Window.MONTH)
 
 # The only word on which quota is used up: "... limited to 1000 API calls / month".
@@ -43,10 +42,12 @@ _SAID = re.compile(rb"limited to (\d{1,9}) API calls / (minute|hour|day|month)")
 
 
 class CohereDialect:
+    wordless = frozenset({"parallel_tool_calls"})
+
     def build_request(
         self, target: Target, request: ChatRequest, *, stream: bool
     ) -> OutgoingRequest:
-        asked, dropped = fit(target, request, drops=_WORDLESS)
+        asked, dropped = fit(target, request, self.wordless)
         body = {
             "model": target.model,
             "messages": [message_form(one) for one in asked.messages],

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gateway.dialects.abilities import Ability, needed
 from gateway.errors import NotConfigured
 from gateway.messages import JsonFormat, Message, TextPart
+from gateway.quirks import DROPPABLE, REFUSABLE
 from gateway.types import ChatRequest, Target
 
 _SCHEMA = "json_schema"
@@ -18,19 +20,15 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def fit(
-    target: Target,
-    request: ChatRequest,
-    *,
-    drops: frozenset[str] = _NOTHING,
-    refuses: frozenset[str] = _NOTHING,
+    target: Target, request: ChatRequest, wordless: frozenset[str] = _NOTHING
 ) -> tuple[ChatRequest, tuple[str, ...]]:
     """The request for this target and the names of what was left out; raises NotConfigured.
 
-    `drops` and `refuses` are what the format has no words for; the target's quirks are added.
+    The format has no words for `wordless`; what the target's quirks name is added.
     """
     quirks = target.quirks
-    _check(target, request, refuses | quirks.refuses)
-    changes = _left_out(request, drops | quirks.drops)
+    _check(target, request, (wordless & REFUSABLE) | quirks.refuses)
+    changes = _left_out(request, (wordless & DROPPABLE) | quirks.drops)
     dropped = tuple(sorted(changes))
     if _SCHEMA in changes:
         changes["response_format"] = changes.pop(_SCHEMA)
@@ -40,9 +38,10 @@ def fit(
 
 
 def _check(target: Target, request: ChatRequest, refused: frozenset[str]) -> None:
-    if "images" in refused and any(one.images for one in request.messages):
+    refused_here = needed(request) & refused
+    if Ability.IMAGES in refused_here:
         raise NotConfigured(f"{target.label} takes no pictures.")
-    if "tools" in refused and (request.tools or any(one.tool_calls for one in request.messages)):
+    if Ability.TOOLS in refused_here:
         raise NotConfigured(f"{target.label} takes no tools.")
 
 

@@ -31,14 +31,15 @@ from gateway.types import ChatRequest, Target, ToolCallDelta, Usage
 _FINISH = {"STOP": "stop", "MAX_TOKENS": "length"} | dict.fromkeys(
     ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"), BLOCKED
 )
-_WORDLESS = frozenset({"parallel_tool_calls"})  # what the format has no words for
 
 
 class GeminiDialect:
+    wordless = frozenset({"parallel_tool_calls"})
+
     def build_request(
         self, target: Target, request: ChatRequest, *, stream: bool
     ) -> OutgoingRequest:
-        asked, dropped = fit(target, request, drops=_WORDLESS)
+        asked, dropped = fit(target, request, self.wordless)
         how = ":streamGenerateContent?alt=sse" if stream else ":generateContent"
         model = quote(target.model.removeprefix("models/"), safe="")
         return post(

@@ -24,10 +24,12 @@ from gateway.types import ChatRequest, Target
 
 
 class NLPCloudDialect:
+    wordless = DROPPABLE | REFUSABLE
+
     def build_request(
         self, target: Target, request: ChatRequest, *, stream: bool
     ) -> OutgoingRequest:
-        asked, dropped = fit(target, request, drops=DROPPABLE, refuses=REFUSABLE)
+        asked, dropped = fit(target, request, self.wordless)
         model = quote(target.model, safe="/")
         return post(target, f"/{model}/chatbot", _body(asked.messages), dropped=dropped)
 

@@ -30,6 +30,8 @@ from gateway.types import ChatRequest, Target, Usage
 
 
 class OpenAIDialect:
+    wordless: frozenset[str] = frozenset()
+
     def build_request(
         self, target: Target, request: ChatRequest, *, stream: bool
     ) -> OutgoingRequest:

@@ -38,7 +38,7 @@ async def picks_context(wanted: Ask, chosen: int | None) -> dict[str, Any]:
     return {
         "needs": ranking.needs,
         "picks": shown,
-        "why_nobody": why_nobody(ranking, len((await asnapshot()).pool)),
+        "why_nobody": "" if ranking else why_nobody(ranking.needs, (await asnapshot()).pool),
         "chosen": None if place is None else chosen,
         "has_prompt": bool(wanted.prompt.strip()),
     }

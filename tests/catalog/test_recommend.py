@@ -13,6 +13,8 @@ from catalog import recommend as recommending
 from catalog.candidates import Candidate, Pool, Standing, why_unable
 from catalog.complexity import Complexity, Needs, Task
 from catalog.recommend import Ranking, Recommendation, picks, with_fallbacks
+from gateway.dialects import Ability, unable
+from gateway.quirks import Quirks
 from gateway.types import Limit, Unit, Window
 
 SKILLS = ("code", "reasoning", "math", "translation", "multilingual")
@@ -59,6 +61,7 @@ candidates = st.builds(
     params_b=st.one_of(st.none(), st.floats(0.1, 1_000)),
     active_params_b=st.one_of(st.none(), st.floats(0.1, 50)),
     modality=st.sampled_from(["chat", "chat", "vision", "embedding", "stt"]),
+    lacks=st.frozensets(st.sampled_from(Ability), max_size=2),
     specialties=st.frozensets(st.sampled_from(SKILLS)),
     context_tokens=st.one_of(st.none(), st.sampled_from([512, 8_192, 131_072])),
     limits=st.sampled_from([(), (Limit(Unit.TOKENS, Window.MINUTE, 6_000),)]),
@@ -71,7 +74,7 @@ all_needs = st.builds(
     prompt_tokens=st.integers(0, 200_000),
     reserved_tokens=st.integers(1, 20_000),
     skills=st.lists(st.sampled_from(SKILLS), max_size=2, unique=True).map(tuple),
-    needs_vision=st.booleans(),
+    abilities=st.frozensets(st.sampled_from(Ability), max_size=2),
 )
 standings = st.builds(
     Standing,
@@ -216,6 +219,31 @@ def test_a_limit_that_can_never_pass_the_call_rules_an_offer_out(limit: Limit) -
     """A prompt larger than a minute's tokens, or a quota of nothing, cannot be answered there."""
     needs = make_needs(prompt_tokens=8_000)
     assert not recommend(needs, [make_candidate(limits=(limit,))], {})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "quirks", "ability", "why"),
+    [
+        ("openai", Quirks(refuses=frozenset({"tools"})), Ability.TOOLS, "it takes no tools"),
+        ("openai", Quirks(refuses=frozenset({"images"})), Ability.IMAGES, "does not read images"),
+        ("openai", Quirks(drops=frozenset({"json_schema"})), Ability.SCHEMA, "to a JSON schema"),
+        ("openai", Quirks(drops=frozenset({"response_format"})), Ability.SCHEMA, "JSON schema"),
+        ("openai", Quirks(drops=frozenset({"response_format"})), Ability.JSON, "held to JSON"),
+        ("nlpcloud", Quirks(), Ability.TOOLS, "it takes no tools"),
+        ("nlpcloud", Quirks(), Ability.JSON, "held to JSON"),
+    ],
+)
+def test_who_cannot_do_what_is_needed_is_left_out(
+    dialect: str, quirks: Quirks, ability: Ability, why: str
+) -> None:
+    """By what its provider refuses, or what its wire format has no words for; and it is said."""
+    lacking = make_candidate(1, modality="vision", lacks=unable(dialect, quirks))
+    able = make_candidate(2, modality="vision")
+    needs, pool = make_needs(abilities=frozenset({ability})), [lacking, able]
+    assert order(recommend(needs, pool, {})) == [2]
+    assert order(recommend(make_needs(), pool, {})) == [1, 2]
+    (reason,) = Pool(pool).reasons_against(needs)
+    assert why in reason
 
 
 def test_who_refuses_now_goes_last() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects import dialect_for
+from gateway.dialects import Ability, dialect_for, needed
 from gateway.errors import InvalidRequest, NotConfigured
 from gateway.quirks import DROPPABLE, Quirks, read_quirks
 from gateway.types import (
@@ -371,3 +371,19 @@ def test_quirks_that_make_no_sense(table: dict[str, Any]) -> None:
     """Said when they are read, not when a call fails."""
     with pytest.raises(ValueError, match=r"\w"):
         read_quirks([table], "m")
+
+
+@pytest.mark.parametrize(
+    ("fields", "abilities"),
+    [
+        ({}, set()),
+        ({"messages": (_PICTURED,)}, {Ability.IMAGES}),
+        ({"tools": (_CLOCK,)}, {Ability.TOOLS}),
+        ({"response_format": JsonFormat()}, {Ability.JSON}),
+        ({"response_format": JsonFormat({"type": "object"})}, {Ability.JSON, Ability.SCHEMA}),
+    ],
+)
+def test_what_a_request_needs(fields: dict[str, Any], abilities: set[Ability]) -> None:
+    """Beside text: for whoever chooses among targets."""
+    asked = {"messages": _TURNS[:2], **fields}
+    assert needed(ChatRequest(**asked)) == abilities

@@ -34,7 +34,7 @@ HTMX = {"HX-Request": "true"}
         ({"stop": "x" * 200}, "at most 100 characters"),
         ({"task": "sing"}, "Choose one of the tasks"),
         ({"offer": "abc"}, "Choose one of the models shown"),
-        ({"offer": "999999"}, "cannot answer this just now"),
+        ({"offer": "999999"}, "it can no longer be called"),
     ],
 )
 async def test_a_bad_field_is_told_in_place(
