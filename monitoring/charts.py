@@ -7,8 +7,9 @@ live page replaces the numbers and never rebuilds the figure.
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,14 @@ class Chart:
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(trace.column for trace in self.traces)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened at one moment, such as a change of the policy."""
+
+    at: str  # a clock time of the site's zone, as the steps' starts are
+    text: str  # plain; lines end with a newline
 
 
 CALLS = Chart(
@@ -102,6 +111,40 @@ def figure_fields(
         trace["y"] = columns[trace["meta"]["column"]]
     fields["layout"].setdefault("xaxis", {})["tickformat"] = tick_format
     return fields
+
+
+def with_marks(figure: dict[str, Any], marks: Iterable[Mark]) -> dict[str, Any]:
+    """The figure with a dotted line and a wedge at each mark, whose text is told on hovering."""
+    layout = figure["layout"]
+    for mark in marks:
+        layout.setdefault("shapes", []).append(
+            {
+                **_AT_A_MOMENT,
+                "type": "line",
+                "layer": "below",
+                "x0": mark.at,
+                "x1": mark.at,
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": "var(--color-ink-3)", "width": 1, "dash": "dot"},
+            }
+        )
+        layout.setdefault("annotations", []).append(
+            {
+                **_AT_A_MOMENT,
+                "x": mark.at,
+                "y": 1,
+                "yanchor": "top",
+                "text": "▾",
+                "showarrow": False,
+                "font": {"color": "var(--color-ink-2)", "size": 12},
+                "hovertext": html.escape(mark.text).replace("\n", "<br>"),
+            }
+        )
+    return figure
+
+
+_AT_A_MOMENT = {"xref": "x", "yref": "paper"}
 
 
 @lru_cache(maxsize=16)
