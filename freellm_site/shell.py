@@ -75,9 +75,16 @@ ENTRIES: dict[str, list[Entry]] = {
     ],
     "Monitoring": [
         Entry("Traffic", "monitoring:traffic", "learned", key="t", primary=True),
+        Entry("Live limits", "monitoring:limits", "limits", key="m", primary=True),
+        Entry("Breakers", "monitoring:breakers", "breakers", key="b"),
+        Entry("Cache", "monitoring:cache", "cache", key="h"),
+        Entry("Queue", "monitoring:queue", "long", key="q"),
         Entry("Calls", "monitoring:call-list", "calls", key="l"),
+        Entry("Tasks", "monitoring:tasks", "clock", key="k"),
+        Entry("Alerts", "monitoring:alerts", "bell", key="a"),
     ],
     "Set-up": [
+        Entry("Tuning", "monitoring:tuning", "tuning", key="n"),
         Entry("Providers", "catalog:provider-list", "provider", key="v", count="providers"),
         Entry("Users", "accounts:user-list", "user", key="u", role=Role.ADMIN),
         Entry("Style guide", "styleguide", "style"),

@@ -7,11 +7,12 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from threading import Lock
 from typing import Any
 
 from django.conf import settings
+from django.http import QueryDict
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -20,7 +21,9 @@ from gateway.keys import EVENT_STREAM
 from gateway.types import Outcome
 from monitoring.ranges import LIVE
 from monitoring.records import course_of, throttled_count
+from monitoring.sampling import Told
 from monitoring.series import Picture, Step, Timing, tokens_per_s
+from monitoring.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +110,7 @@ class Live:
         self.board = Board()
         self.is_connected = False
         self.version = 0  # grows with every tick on which the picture changed
+        self._told = Told()
         self._redis_url = redis_url
         self._ticked = asyncio.Condition()
         self._is_dirty = False
@@ -134,6 +138,21 @@ class Live:
             async with asyncio.timeout(timeout_s), self._ticked:
                 await self._ticked.wait_for(lambda: self.version != seen)
         return self.version
+
+    def viewed(self) -> AbstractContextManager[None]:
+        """The stream is read whether anybody looks or not."""
+        return nullcontext()
+
+    def state(self, asked: QueryDict) -> str:
+        """What the page of traffic is told, as JSON; `asked` may name a provider."""
+        provider = asked.get("provider", "")
+        return self._told.text(self.version, provider, lambda: self._state(provider))
+
+    def _state(self, provider: str) -> dict[str, Any]:
+        now_s = self.now_s()
+        rate = self.board.calls_per_s(now_s, provider=provider)
+        shown = Traffic(LIVE, self.board.picture(now_s), provider, rate)
+        return {**shown.state(), "is_connected": self.is_connected}
 
     async def _read_for_ever(self) -> None:
         last_id = ""

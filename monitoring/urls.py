@@ -15,6 +15,7 @@ urlpatterns = [
     path("monitoring/providers/", views.traffic_providers, name="traffic-providers"),
     path("monitoring/figures/", views.traffic_figures, name="traffic-figures"),
     path("monitoring/live/", views.live_events, name="live"),
+    path("monitoring/live/<slug:page>/", views.live_events, name="live-page"),
     path("monitoring/calls/", views.call_list, name="call-list"),
     re_path(r"^monitoring/calls\.(?P<form>csv|jsonl)$", views.call_export, name="call-export"),
     path("monitoring/calls/<str:call_id>/", views.call_detail, name="call-detail"),

@@ -1,51 +1,64 @@
-"""The live picture as server-sent events, one connection per open page."""
+"""How a page stays up to date: one stream of server-sent events per open page."""
 
 from __future__ import annotations
 
-import json
+import os
 import time
 from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-from django.http import HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from freellm_site.lib.event_stream import EventStreamResponse
-from monitoring import live
-from monitoring.live import Live
-from monitoring.ranges import LIVE
-from monitoring.traffic import Traffic
+from monitoring import live, sampling
+from monitoring.samplers import SAMPLERS
 
 HEARTBEAT_S = 2.0
 # Then the browser connects again by itself: whoever was signed out meanwhile is noticed.
 LONGEST_STREAM_S = 600.0
 
 
+class Source(Protocol):
+    """What a stream is fed from; it keeps nothing for a viewer who is slow."""
+
+    def viewed(self) -> AbstractContextManager[None]: ...
+
+    async def wait_for_change(self, seen: int, timeout_s: float) -> int: ...
+
+    def state(self, asked: QueryDict) -> str: ...
+
+
 @require_GET
-async def live_events(request: HttpRequest) -> HttpResponseBase:
+async def live_events(request: HttpRequest, page: str = "traffic") -> HttpResponseBase:
     """Events `state` about once a second while the picture changes, else `beat`s."""
-    reader = live.current()
-    if reader is None:
+    source: Source | None = live.current() if page == "traffic" else sampling.channel(page)
+    if source is None and page not in {"traffic", *(one.name for one in SAMPLERS)}:
+        raise Http404(f"No page “{page}” is live.")
+    if source is None:
         return JsonResponse({"error": "No live reader runs in this process."}, status=503)
-    return EventStreamResponse(_events(reader, request.GET.get("provider", "")))
+    last_id = request.headers.get("Last-Event-ID", "")
+    return EventStreamResponse(_events(source, request.GET, _seen(last_id)))
 
 
-async def _events(reader: Live, provider: str) -> AsyncGenerator[bytes, None]:
+async def _events(source: Source, asked: QueryDict, seen: int) -> AsyncGenerator[bytes, None]:
     ends_at = time.monotonic() + LONGEST_STREAM_S
-    seen = -1
     yield b"retry: 2000\n\n"
-    while time.monotonic() < ends_at:
-        version = await reader.wait_for_change(seen, HEARTBEAT_S)
-        if version == seen:
-            yield b"event: beat\ndata: {}\n\n"
-            continue
-        seen = version
-        yield f"event: state\nid: {version}\ndata: {_state(reader, provider)}\n\n".encode()
+    with source.viewed():
+        while time.monotonic() < ends_at:
+            version = await source.wait_for_change(seen, HEARTBEAT_S)
+            if version == seen:
+                yield b"event: beat\ndata: {}\n\n"
+                continue
+            seen = version
+            state = source.state(asked)
+            yield f"event: state\nid: {os.getpid()}-{version}\ndata: {state}\n\n".encode()
 
 
-def _state(reader: Live, provider: str) -> str:
-    now_s = reader.now_s()
-    rate = reader.board.calls_per_s(now_s, provider=provider)
-    shown = Traffic(LIVE, reader.board.picture(now_s), provider, rate)
-    state = {**shown.state(), "is_connected": reader.is_connected}
-    return json.dumps(state, separators=(",", ":"))
+def _seen(last_id: str) -> int:
+    """The version a viewer saw before a break; another process' versions tell nothing here."""
+    process, _, version = last_id.partition("-")
+    is_ours = process == str(os.getpid()) and version.isdecimal()
+    return int(version) if is_ours else -1

@@ -1,6 +1,7 @@
 // Draws every [data-chart] with Plotly from the figure in the page, in the colours that the tokens
 // have now, and again when the theme or the width changes. Numbers arrive as a "chartnumbers"
-// event on the document: {times, columns}; a trace shows the column its meta names.
+// event on the document: {times, columns}, where a trace shows the column its meta names, or
+// {charts: {id: {data, layout}}}, where data is of the figure with that id and layout amends its own.
 (() => {
   const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false };
   const boxes = [...document.querySelectorAll("[data-chart]")];
@@ -48,7 +49,7 @@
   // stack of whole numbers decides; else Plotly does.
   const step = (data) => {
     const counts = data.map(({ y }) => y);
-    if (data[0].type !== "bar" || !counts.flat().every(Number.isInteger)) return null;
+    if (data[0]?.type !== "bar" || !counts.flat().every(Number.isInteger)) return null;
     const highest = Math.max(...counts[0].map((_, at) => counts.reduce((sum, y) => sum + y[at], 0)));
     return highest <= 5 ? 1 : null;
   };
@@ -56,12 +57,14 @@
   const draw = (chart) => {
     chart.painted ??= painted(chart.figure);
     const { data, layout } = chart.painted;
-    const times = chart.figure.data[0].x;
+    const times = chart.figure.data[0]?.x ?? [];
     data.forEach((trace, number) => {
-      trace.x = times;
+      trace.x = chart.figure.data[number].x;
       trace.y = chart.figure.data[number].y;
     });
-    layout.xaxis = { ...layout.xaxis, range: span(times), autorange: false };
+    if (times.length && !chart.figure.layout.xaxis?.range) {
+      layout.xaxis = { ...layout.xaxis, range: span(times), autorange: false };
+    }
     layout.yaxis = { ...layout.yaxis, dtick: step(data) };
     Plotly.react(chart.box, data, layout, CONFIG);
   };
@@ -76,10 +79,17 @@
 
   document.addEventListener("chartnumbers", ({ detail }) => {
     for (const chart of charts) {
-      for (const trace of chart.figure.data) {
-        trace.x = detail.times;
-        trace.y = detail.columns[trace.meta.column];
-      }
+      const given = detail.charts?.[chart.box.dataset.figure];
+      if (given) {
+        Object.assign(chart.figure.layout, given.layout);
+        chart.figure.data = given.data;
+        chart.painted = null;
+      } else if (detail.columns) {
+        for (const trace of chart.figure.data) {
+          trace.x = detail.times;
+          trace.y = detail.columns[trace.meta.column];
+        }
+      } else continue;
       draw(chart);
     }
   });

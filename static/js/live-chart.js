@@ -1,5 +1,10 @@
 // Keeps the page of [data-live] up to date from its event stream: hands the numbers to the charts,
-// fills tiles and legends, says how far behind it is. Sleeps while the tab is hidden.
+// fills in texts and parts, says how far behind it is. Sleeps while the tab is hidden.
+//
+// A state may hold: `texts` and `parts` (HTML), by the name in data-live-text or data-live-part;
+// `times` and `columns`, or `charts` by the figure's id, for the charts; and `tiles`, `totals` of
+// the page of traffic. Every five seconds the body hears a "liveTick", for what htmx fetches.
+// A page that is "held" (body[data-live-held]) shows nothing new until it is let go.
 (() => {
   const root = document.querySelector("[data-live]");
   if (!root) return;
@@ -24,18 +29,31 @@
     if (element.textContent !== value) element.textContent = value;
   };
 
+  // What is unchanged stays: a row someone has tabbed into, or is about to click.
+  const parts = new WeakMap();
+  const part = (element, html) => {
+    if (parts.get(element) === html) return;
+    parts.set(element, html);
+    htmx.swap(element, html, { swapStyle: "innerHTML" });
+  };
+
   const show = (state) => {
+    if ("liveHeld" in document.body.dataset) return;
     // The page of an empty house has no charts to fill; with its first call it gets them.
     if ("empty" in root.dataset) {
       if (state.calls) location.reload();
       return;
     }
-    document.dispatchEvent(new CustomEvent("chartnumbers", { detail: state }));
-    const tiles = Object.fromEntries(state.tiles.map((tile) => [tile.key, tile]));
+    if (state.columns || state.charts) {
+      document.dispatchEvent(new CustomEvent("chartnumbers", { detail: state }));
+    }
+    fill("data-live-text", state.texts ?? {}, text);
+    fill("data-live-part", state.parts ?? {}, part);
+    const tiles = Object.fromEntries((state.tiles ?? []).map((tile) => [tile.key, tile]));
     fill("data-tile-figure", tiles, (element, tile) => text(element, tile.figure));
     fill("data-tile-unit", tiles, (element, tile) => text(element, tile.unit));
     fill("data-tile-note", tiles, (element, tile) => text(element, tile.note));
-    fill("data-total", state.totals, text);
+    fill("data-total", state.totals ?? {}, text);
     root.querySelector("[data-live-redis]").hidden = state.is_connected;
     if (performance.now() - tickedAt < TICK_MS) return;
     tickedAt = performance.now();

@@ -69,11 +69,12 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:traffic-providers": Role.VIEWER,
     "monitoring:traffic-figures": Role.VIEWER,
     "monitoring:live": Role.VIEWER,
+    "monitoring:live-page": Role.VIEWER,
     "monitoring:call-list": Role.VIEWER,
     "monitoring:call-export": Role.VIEWER,
     "monitoring:call-detail": Role.VIEWER,
 }
-PARTS = {"pk": 1, "slug": "nothing", "token": "nothing", "call_id": "nothing"}
+PARTS = {"pk": 1, "slug": "nothing", "token": "nothing", "call_id": "nothing", "page": "traffic"}
 FORMS = {"playground:export": "md", "monitoring:call-export": "csv"}
 RANKS = [None, Role.VIEWER, Role.OPERATOR, Role.ADMIN]
 

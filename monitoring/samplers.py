@@ -1,0 +1,15 @@
+"""The pages that look at the engine: one sampler each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+from monitoring.sampling import Sampler, sampling
+
+SAMPLERS: Sequence[Sampler] = ()
+
+
+def watching() -> AbstractAsyncContextManager[None]:
+    """Keep them running for as long as the web process lives."""
+    return sampling(SAMPLERS)
