@@ -260,7 +260,6 @@ class Gateway:
         finally:
             event = call.event(outcome, completion, detail)
             self._background.later(self._sink.emit(event))
-            self._background.later(self._tiers.count_up())
 
     def _answered(self, call: Call, targets: Sequence[Target]) -> Attempting:
         """From the cache, from an equal call under way, or from a target."""

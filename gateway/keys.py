@@ -64,9 +64,12 @@ def flight(digest: str) -> str:
     return f"{PREFIX}:flight:{digest}"
 
 
-def cache_counters(day: str) -> str:
-    """Hits, misses and more per kind and tier on one day of UTC (YYYY-MM-DD), a hash."""
-    return f"{PREFIX}:cache:counters:{day}"
+def cache_counters(span: str) -> str:
+    """Hits, misses and more per kind and tier, a hash.
+
+    `span` is a day of UTC (2026-11-22), one of its hours (2026-11-22T21) or minutes (...T21:05).
+    """
+    return f"{PREFIX}:cache:counters:{span}"
 
 
 @lru_cache(maxsize=10_000)  # the same few names in every call

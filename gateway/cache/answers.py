@@ -71,11 +71,10 @@ def tags(request: ChatRequest, target: Target) -> tuple[str, ...]:
 
 
 def encode(completion: Completion) -> bytes:
-    """The answer, without what belongs to the call it was given to."""
-    bare = replace(
-        completion, call_id="", attempts=(), cached="", first_token_s=None, duration_s=0.0
+    """The answer and how long it took, without what else belongs to the call it was given to."""
+    return COMPLETION.encode(
+        replace(completion, call_id="", attempts=(), cached="", first_token_s=None)
     )
-    return COMPLETION.encode(bare)
 
 
 def decode(kept: bytes, call_id: str, tier: str) -> Completion | None:

@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gateway.background import Background
-from gateway.cache.entries import Entry
+from gateway.cache.clearing import Gone, clear
+from gateway.cache.counts import Span
+from gateway.cache.entries import Amount, Entry
 from gateway.cache.flight import Flights, Look
 from gateway.cache.kinds import Kind, NotThere
+from gateway.cache.memory import Name
 from gateway.cache.plain import digest
+from gateway.cache.shelf import Shelf
 from gateway.cache.tiers import Found, Tiers
 from gateway.clock import Clock
 from gateway.errors import NotCached
@@ -130,13 +134,33 @@ class Cache:
         """Forget, in every kind, what was kept with one of these tags; as `invalidate`."""
         await self._tiers.make_void(tags=tags)
 
+    async def clear(
+        self, *, kinds: Iterable[str] = (), tags: Iterable[str] = (), names: Iterable[Name] = ()
+    ) -> Gone:
+        """Forget whole kinds, what bears a tag, or entries by the names that `shelf` gives them.
+
+        In every process within a second; what was forgotten is also removed, and counted.
+        """
+        return await clear(self._tiers, tuple(kinds), tuple(tags), tuple(names))
+
+    @property
+    def shelf(self) -> Shelf:
+        return self._tiers.shelf
+
     async def counters(self, day: str) -> dict[str, int]:
         """Of a day (YYYY-MM-DD, UTC), as {"completion:memory:hits": 3, ...}."""
         return await self._tiers.counts.of_day(day)
 
-    async def bytes_kept(self) -> dict[str, dict[str, int]]:
+    async def counters_of(self, span: Span, starts: Sequence[int]) -> list[dict[str, int]]:
+        """As `counters`, of each span that begins at one of these Unix times.
+
+        Raises StoreAwayError.
+        """
+        return await self._tiers.counts.of_spans(span, starts)
+
+    async def amounts(self) -> dict[str, dict[str, Amount]]:
         """By tier and kind: of this process' memory and this machine's disk."""
-        return await self._tiers.bytes_kept()
+        return await self._tiers.amounts()
 
     async def drain(self) -> None:
         await self._background.drain()

@@ -67,7 +67,7 @@ class CompletionCache:
             if stale is None or call.has_begun or isinstance(error, InvalidRequest):
                 raise
             self._tiers.counts.add(COMPLETION.name, stale.cached, "stale")
-            for item in replayed(stale):
+            for item in replayed(self._given(asked.call, stale, stale.cached)):
                 yield item
 
     async def _of(
@@ -78,7 +78,7 @@ class CompletionCache:
         elif kept is None:
             items = self._keeping(asked, fresh)
         else:
-            items = _replay(kept)
+            items = _replay(self._given(asked.call, kept, kept.cached))
         async with aclosing(items):
             async for item in items:
                 yield item
@@ -108,7 +108,8 @@ class CompletionCache:
             if turn.result is not None:
                 if turn.is_shared:
                     self._tiers.counts.add(COMPLETION.name, "flight", "coalesced")
-                for item in replayed(_as_kept(turn.result, call, turn.result.cached or "memory")):
+                tier = "flight" if turn.is_shared else turn.result.cached
+                for item in replayed(self._given(call, turn.result, tier)):
                     yield item
                 return
             try:
@@ -176,13 +177,27 @@ class CompletionCache:
         """Whether equal calls may wait for one another's answer."""
         return call.request.cache is CacheMode.USE and may_read(call.request)
 
+    def _given(self, call: Call, kept: Completion, tier: str) -> Completion:
+        """The answer as this call's own; what it was spared is counted."""
+        saved_ms = max(0, round((kept.duration_s - call.elapsed_s) * 1000))
+        counts = self._tiers.counts
+        counts.add(COMPLETION.name, tier, "saved_calls")
+        counts.add(COMPLETION.name, tier, "saved_ms", saved_ms)
+        counts.add(COMPLETION.name, tier, "saved_tokens", kept.usage.total_tokens)
+        return replace(
+            kept,
+            call_id=call.request.call_id,
+            attempts=(),
+            cached=kept.cached or "memory",
+            first_token_s=call.elapsed_s,
+            duration_s=call.elapsed_s,
+        )
+
     @staticmethod
     def _read(asked: _Asked, found: Found | None) -> Completion | None:
         if found is None:
             return None
-        call = asked.call
-        completion = decode(found.entry.payload, call.request.call_id, found.tier)
-        return completion and _as_kept(completion, call, found.tier)
+        return decode(found.entry.payload, asked.call.request.call_id, found.tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,17 +219,6 @@ def replayed(completion: Completion) -> Iterator[StreamItem]:
     for index, one in enumerate(completion.tool_calls):
         yield ToolCallDelta(index, one.id, one.name, one.arguments, one.signature)
     yield completion
-
-
-def _as_kept(completion: Completion, call: Call, tier: str) -> Completion:
-    return replace(
-        completion,
-        call_id=call.request.call_id,
-        attempts=(),
-        cached=tier,
-        first_token_s=call.elapsed_s,
-        duration_s=call.elapsed_s,
-    )
 
 
 async def _replay(completion: Completion) -> Items:

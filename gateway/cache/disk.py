@@ -22,7 +22,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.cache.entries import Entry
+from gateway.cache.entries import Amount, Entry
 from gateway.cache.memory import Name
 
 logger = logging.getLogger(__name__)
@@ -88,17 +88,19 @@ class Disk:
         if self._folder is not None:
             await self._writer.run(lambda db: _delete(db, gone))
 
-    async def sweep(self, is_void: Callable[[Name, Entry], bool]) -> None:
-        """Forget what is void, so that it does not lie around until its time is over."""
-        if self._folder is not None:
-            await self._writer.run(lambda db: _sweep(db, is_void))
+    async def sweep(self, is_void: Callable[[Name, Entry], bool]) -> int:
+        """Forget what is void, so that it does not lie around until its time is over; how many."""
+        if self._folder is None:
+            return 0
+        return await self._writer.run(lambda db: _sweep(db, is_void)) or 0
 
-    async def bytes_of_kinds(self) -> dict[str, int]:
+    async def amounts(self) -> dict[str, Amount]:
+        """By kind."""
         if self._folder is None:
             return {}
-        query = "SELECT kind, total(length(data)) FROM entries GROUP BY kind"
-        sums = await self._reader.run(lambda db: dict(db.execute(query)))
-        return {kind: int(size) for kind, size in (sums or {}).items()}
+        query = "SELECT kind, count(*), total(length(data)) FROM entries GROUP BY kind"
+        rows = await self._reader.run(lambda db: db.execute(query).fetchall())
+        return {kind: Amount(count, int(size)) for kind, count, size in rows or ()}
 
     def take_evicted(self) -> dict[str, int]:
         taken, self.evicted = self.evicted, {}
@@ -227,13 +229,14 @@ def _delete(db: sqlite3.Connection, names: Iterable[Name]) -> None:
     db.executemany("DELETE FROM entries WHERE kind = ? AND name = ?", list(names))
 
 
-def _sweep(db: sqlite3.Connection, is_void: Callable[[Name, Entry], bool]) -> None:
+def _sweep(db: sqlite3.Connection, is_void: Callable[[Name, Entry], bool]) -> int:
     gone = []
     for kind, name, head in db.execute("SELECT kind, name, head FROM entries"):
         entry = Entry.unpack(head)
         if entry is None or is_void((kind, name), entry):
             gone.append((kind, name))
     _delete(db, gone)
+    return len(gone)
 
 
 def _bytes(db: sqlite3.Connection) -> int:

@@ -11,6 +11,17 @@ _FUTURE_S = 60.0  # clocks of several machines differ by less; one set back diff
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """How much of something a tier holds."""
+
+    entries: int = 0
+    bytes: int = 0
+
+    def plus(self, size: int) -> Amount:
+        return Amount(self.entries + 1, self.bytes + size)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What is kept. `payload` of a negative one is the reason, in words.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from cachetools import TLRUCache
 
-from gateway.cache.entries import Entry
+from gateway.cache.entries import Amount, Entry
 
 _OVERHEAD_BYTES = 500  # name, links and objects around an entry, measured roughly
 
@@ -44,10 +45,15 @@ class Memory(TLRUCache[Name, tuple[Entry, float]]):
         taken, self.evicted = self.evicted, {}
         return taken
 
-    def bytes_of_kinds(self) -> dict[str, int]:
-        sums: dict[str, int] = {}
+    def drop_void(self, is_void: Callable[[Name, Entry], bool]) -> None:
+        for name in [name for name, (entry, _) in self.items() if is_void(name, entry)]:
+            self.drop(name)
+
+    def amounts(self) -> dict[str, Amount]:
+        """By kind."""
+        sums: dict[str, Amount] = {}
         for (kind, _), kept in list(self.items()):
-            sums[kind] = sums.get(kind, 0) + _size(kept)
+            sums[kind] = sums.get(kind, Amount()).plus(_size(kept))
         return sums
 
 

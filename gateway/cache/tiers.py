@@ -13,9 +13,10 @@ from typing import Any
 from gateway import keys
 from gateway.cache.counts import Counts
 from gateway.cache.disk import Disk, Write
-from gateway.cache.entries import Entry
+from gateway.cache.entries import Amount, Entry
 from gateway.cache.kinds import Kind
 from gateway.cache.memory import Memory, Name
+from gateway.cache.shelf import Shelf
 from gateway.cache.voids import Voids, kind_mark, name_mark, tag_mark
 from gateway.clock import Clock
 from gateway.policy import Lifetime, Policy, PolicySource
@@ -44,7 +45,8 @@ class Tiers:
         self._memory = Memory(policy.current().cache.memory_bytes)
         self._disk = Disk(folder)
         self._voids = Voids(store)
-        self.counts = Counts(store, clock)
+        self.shelf = Shelf(store, self._voids)
+        self.counts = Counts(store, clock, self._take_evicted)
 
     async def near(self, kind: Kind[Any], names: Sequence[str]) -> Found | None:
         """From memory or disk: the first of `names` that is there."""
@@ -116,39 +118,32 @@ class Tiers:
 
     async def make_void(
         self, *, names: Iterable[Name] = (), kinds: Iterable[str] = (), tags: Iterable[str] = ()
-    ) -> None:
-        """Here at once, in every other process within a second."""
+    ) -> int:
+        """Here at once, in every other process within a second; how many left this disk."""
         named = tuple(names)
         marks = (*map(name_mark, named), *map(kind_mark, kinds), *map(tag_mark, tags))
         if not marks:
-            return
-        for one in named:
-            self._memory.drop(one)
+            return 0
         if named:
             self._store.ask(("UNLINK", *(keys.cached(*one) for one in named)))
         await self._voids.add(marks)
-        await self._disk.sweep(self._voids.is_void)
+        self._memory.drop_void(self._voids.is_void)
+        return await self._disk.sweep(self._voids.is_void)
 
-    async def bytes_kept(self) -> dict[str, dict[str, int]]:
+    async def amounts(self) -> dict[str, dict[str, Amount]]:
         """By tier, then kind: of this process' memory and this machine's disk."""
-        return {MEMORY: self._memory.bytes_of_kinds(), DISK: await self._disk.bytes_of_kinds()}
+        return {MEMORY: self._memory.amounts(), DISK: await self._disk.amounts()}
 
     async def drain(self) -> None:
         """Wait for the disk, and tell what was counted."""
         await self._disk.drain()
-        await self.count_up()
-
-    async def count_up(self) -> None:
-        for tier, evicted in (
-            (MEMORY, self._memory.take_evicted()),
-            (DISK, self._disk.take_evicted()),
-        ):
-            for kind, number in evicted.items():
-                self.counts.add(kind, tier, "evictions", number)
-        await self.counts.tell()
+        await self.counts.drain()
 
     async def close(self) -> None:
         await self._disk.close()
+
+    def _take_evicted(self) -> dict[str, dict[str, int]]:
+        return {MEMORY: self._memory.take_evicted(), DISK: self._disk.take_evicted()}
 
     def _first(
         self,
