@@ -15,39 +15,55 @@ from django.utils import timezone
 from catalog import generation
 from catalog.diff import Diff, Pair, compare
 from catalog.grouping import models_for
+from catalog.held import hold, overtake, told
 from catalog.models import Change, ChangeKind, Offer, OfferStatus, Provider, Refresh, RefreshResult
 from catalog.sources.listed import ListedModel
-from catalog.trust import check_list
+from catalog.sources.registry import ReadList
+from catalog.trust import shrink_of
 
 _RENEWED = ("external_id", "context_tokens", "max_output_tokens", "status", "missing_since")
 _BATCH = 200
 
 
 def apply_list(
-    refresh: Refresh, provider: Provider, listed: Sequence[ListedModel], duration_s: float
+    refresh: Refresh, provider: Provider, found: ReadList, duration_s: float
 ) -> RefreshResult:
-    """Add, renew and retire offers as the list says; raises BadList and then changes nothing."""
-    now = timezone.now()
+    """Add, renew and retire offers as the list says, or hold a list that shrank suspiciously."""
+    outcome: dict[str, object] = {"duration_s": duration_s, "odd": dict(found.oddities)}
     with transaction.atomic():
-        Provider.objects.select_for_update().get(pk=provider.pk)  # one refresh at a time
-        known = list(provider.offers.select_related("model", "provider"))
-        check_list(provider, known, listed)
-        diff = compare(known, listed, refresh.started_at or refresh.created_at)
-        changes = _write(provider, diff, now)
-        for change in changes:
-            change.refresh, change.at = refresh, now
-        Change.objects.bulk_create(changes, batch_size=_BATCH)
-        Provider.objects.filter(pk=provider.pk).update(refreshed_at=now)
-        transaction.on_commit(generation.bump)
-        return _record(refresh, provider, is_ok=True, duration_s=duration_s, **_counts(diff))
+        known = locked_offers(provider)
+        shrink = shrink_of(known, found.listed)
+        if shrink.is_suspicious:
+            held = hold(refresh, provider, found.listed, shrink)
+            outcome |= {"listed": len(found.listed), "held": held, "detail": told(held)}
+            return _record(refresh, provider, is_ok=False, **outcome)
+        overtake(provider)
+        diff = compare(known, found.listed, refresh.started_at or refresh.created_at)
+        write(provider, diff, refresh)
+        return _record(refresh, provider, is_ok=True, **outcome, **_counts(diff))
+
+
+def locked_offers(provider: Provider) -> list[Offer]:
+    """What is known of the provider, which no other writer changes until the transaction ends."""
+    Provider.objects.select_for_update().get(pk=provider.pk)
+    return list(provider.offers.select_related("model", "provider"))
+
+
+def write(provider: Provider, diff: Diff, refresh: Refresh | None) -> None:
+    """Write the offers and the history of what changed; inside the caller's transaction."""
+    now = timezone.now()
+    changes = _write(provider, diff, now)
+    for change in changes:
+        change.refresh, change.at = refresh, now
+    Change.objects.bulk_create(changes, batch_size=_BATCH)
+    Provider.objects.filter(pk=provider.pk).update(refreshed_at=now)
+    transaction.on_commit(generation.bump)
 
 
 def record_failure(
-    refresh: Refresh, provider: Provider, detail: str, *, duration_s: float, listed: int = 0
+    refresh: Refresh, provider: Provider, detail: str, *, duration_s: float
 ) -> RefreshResult:
-    return _record(
-        refresh, provider, is_ok=False, detail=detail, duration_s=duration_s, listed=listed
-    )
+    return _record(refresh, provider, is_ok=False, detail=detail, duration_s=duration_s)
 
 
 def _record(refresh: Refresh, provider: Provider, **values: object) -> RefreshResult:

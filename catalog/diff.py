@@ -43,14 +43,6 @@ def compare(known: Sequence[Offer], listed: Sequence[ListedModel], since: dt.dat
     return diff
 
 
-def lost_share(known: Sequence[Offer], listed: Sequence[ListedModel]) -> float:
-    """Which part of what the list held the last time is not in it now; 0 before the first time."""
-    present = {entry.external_id.lower() for entry in listed}
-    before = [offer for offer in known if offer.is_listed]
-    lost = [offer for offer in before if offer.external_id.lower() not in present]
-    return len(lost) / len(before) if before else 0.0
-
-
 def modality_of(entry: ListedModel) -> str:
     """The list's own word; else, and where the list calls every model "chat", the id's."""
     by_id = parse(entry.external_id).modality

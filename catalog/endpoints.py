@@ -21,7 +21,7 @@ from catalog.keys import enabled_keys_of
 from catalog.lists import without_keys
 from catalog.models import Offer, OfferStatus, Origin, Provider, QuotaScope, Tier
 from catalog.sources.listed import BadList, ListedModel
-from catalog.sources.registry import translate
+from catalog.sources.registry import read_list
 from gateway.dialects.base import auth_headers
 from gateway.errors import GatewayError
 from gateway.types import Secret, Target
@@ -226,6 +226,6 @@ def _no_list(endpoint: Endpoint, url: str, why: str) -> Answered:
 
 def _translated(body: bytes) -> list[ListedModel]:
     try:
-        return translate("openai", json.loads(body))
+        return read_list("openai", json.loads(body)).listed
     except (ValueError, RecursionError) as error:
         raise BadList("The answer is not JSON.") from error

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from catalog.lists import ListCall
-from catalog.sources.listed import BadList, ListedModel
-from catalog.sources.registry import next_page, translate
+from catalog.sources.listed import BadList
+from catalog.sources.registry import ReadList, next_page, read_list
 from catalog.trust import check_length
 from gateway.client import Gateway
 
@@ -21,7 +21,7 @@ _LAST_PAGE_WITHIN_S = 1.0  # for a page asked for when the time is all but over
 ASKED_AGAIN = "The next refresh asks again."
 
 
-async def fetch_list(gateway: Gateway, call: ListCall) -> list[ListedModel]:
+async def fetch_list(gateway: Gateway, call: ListCall) -> ReadList:
     """Raises GatewayError for what the network did and BadList for what came back."""
     loop = asyncio.get_running_loop()
     until = loop.time() + WITHIN_S
@@ -42,7 +42,7 @@ async def fetch_list(gateway: Gateway, call: ListCall) -> list[ListedModel]:
         # Megabytes of JSON would hold up every other list.
         answers[url] = await asyncio.to_thread(_parsed, body)
         url = next_page(call.provider.list_dialect, url, answers[url])
-    return await asyncio.to_thread(_translated, call, list(answers.values()))
+    return await asyncio.to_thread(_read, call, list(answers.values()))
 
 
 def _check_next(url: str, answers: dict[str, Any]) -> None:
@@ -53,16 +53,16 @@ def _check_next(url: str, answers: dict[str, Any]) -> None:
         raise BadList(f"The list goes on after {MAX_PAGES} pages. Nothing was changed.")
 
 
-def _translated(call: ListCall, answers: list[Any]) -> list[ListedModel]:
-    listed = translate(
+def _read(call: ListCall, answers: list[Any]) -> ReadList:
+    found = read_list(
         call.provider.list_dialect,
         *answers,
         items_path=call.provider.list_items_path,
         id_field=call.provider.id_field,
         select=call.provider.list_select,
     )
-    check_length(listed)
-    return listed
+    check_length(found.listed)
+    return found
 
 
 def _parsed(body: bytes) -> Any:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Count
 
 if TYPE_CHECKING:
-    from catalog.models import Model, Offer, Provider  # noqa: F401 - named in strings below
+    from catalog.models import Model, Offer, Provider, RefreshResult  # noqa: F401 - named in strings below
 
 
 class CatalogSize(NamedTuple):
@@ -27,6 +27,12 @@ class ProviderQuerySet(models.QuerySet["Provider"]):
             *("slug", "origin", "auth", "base_url", "list_url", "env_var", "extra_env"),
             *("is_enabled", "is_retired"),
         )
+
+
+class RefreshResultQuerySet(models.QuerySet["RefreshResult"]):
+    def latest_first(self) -> RefreshResultQuerySet:
+        """As a provider's page tells them, with who decided about a list that was held."""
+        return self.select_related("refresh", "held__decided_by").order_by("-refresh__created_at")
 
 
 class ModelQuerySet(models.QuerySet["Model"]):

@@ -70,18 +70,18 @@ async def _renew(
 
     Writes are queued one after the other.
     """
-    started, listed = time.monotonic(), []
+    started = time.monotonic()
     try:
         async with asyncio.timeout_at(deadline), places:
             started = time.monotonic()
-            listed = await fetch_list(gateway, call)
+            found = await fetch_list(gateway, call)
         took_s = time.monotonic() - started
-        await sync_to_async(apply_list)(row, call.provider, listed, took_s)
+        await sync_to_async(apply_list)(row, call.provider, found, took_s)
         await sync_to_async(_raise_done)(row.pk)
     except TimeoutError:
         await _fail(row, call, NO_TIME, started)
     except BadList as error:
-        await _fail(row, call, str(error), started, listed=len(listed))
+        await _fail(row, call, str(error), started)
     except GatewayError as error:
         await _fail(row, call, without_keys(with_remedy(error), call.headers), started)
     except Exception:
@@ -96,14 +96,10 @@ def with_remedy(error: GatewayError) -> str:
     return f"{error.message} {remedy}".strip()
 
 
-async def _fail(
-    row: Refresh, call: ListCall, detail: str, started: float, *, listed: int = 0
-) -> None:
+async def _fail(row: Refresh, call: ListCall, detail: str, started: float) -> None:
     took_s = time.monotonic() - started
     logger.warning("The list of %s was not renewed: %s", call.provider.slug, detail)
-    await sync_to_async(record_failure)(
-        row, call.provider, detail, duration_s=took_s, listed=listed
-    )
+    await sync_to_async(record_failure)(row, call.provider, detail, duration_s=took_s)
     await sync_to_async(_raise_done)(row.pk)
 
 

@@ -8,6 +8,7 @@ from catalog.views import (
     browsing,
     changes,
     endpoints,
+    held,
     keys,
     models,
     offers,
@@ -28,6 +29,8 @@ reading = [
 refreshing = [
     path("refresh/", refreshes.refresh, name="refresh"),
     path("refreshes/<int:pk>/", refreshes.refresh_detail, name="refresh-detail"),
+    path("held-lists/<int:pk>/apply/", held.held_apply, name="held-apply"),
+    path("held-lists/<int:pk>/dismiss/", held.held_dismiss, name="held-dismiss"),
 ]
 
 switches = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.models.choices import SiteChoice
+from catalog.models.held import HeldList, HeldState
 from catalog.models.history import (
     ACTIVE_STATES,
     Change,
@@ -21,6 +22,8 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Demand",
+    "HeldList",
+    "HeldState",
     "KeyVerdict",
     "Modality",
     "Model",

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from catalog.models.offers import Offer
 from catalog.models.providers import Provider
+from catalog.querysets import RefreshResultQuerySet
+from catalog.sources.oddities import odd_words
 
 
 class RefreshState(models.TextChoices):
@@ -70,7 +72,13 @@ class RefreshResult(models.Model):
     missing = models.PositiveIntegerField(default=0)
     gone = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
+    odd = models.JSONField(default=dict, blank=True)  # {"no_id": 2}, see catalog.sources.listed
+    held = models.ForeignKey(
+        "catalog.HeldList", null=True, blank=True, on_delete=models.SET_NULL, related_name="results"
+    )
     duration_s = models.FloatField(default=0)
+
+    objects = models.Manager.from_queryset(RefreshResultQuerySet)()
 
     class Meta:
         ordering: ClassVar = ["provider__name"]
@@ -80,6 +88,10 @@ class RefreshResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider.name}: {self.detail or self.listed}"
+
+    @property
+    def odd_words(self) -> str:
+        return odd_words(self.odd)
 
 
 class ChangeKind(models.TextChoices):

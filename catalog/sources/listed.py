@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.sources.oddities import Oddity, notice
+
 Entry = Mapping[str, Any]
 
 MAX_ID = 200
@@ -31,7 +33,10 @@ class ListedModel:
 
 def text(entry: Entry, key: str) -> str:
     value = entry.get(key)
-    return value.strip() if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value.strip()
+    _expect_nothing(value)
+    return ""
 
 
 def tokens(entry: Entry, *keys: str) -> int | None:
@@ -44,27 +49,45 @@ def tokens(entry: Entry, *keys: str) -> int | None:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_TOKENS:
             return value
+        _expect_nothing(value or None)  # some write 0 for what they do not know
     return None
 
 
 def table(entry: Entry, key: str) -> Entry:
     value = entry.get(key)
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    _expect_nothing(value)
+    return {}
 
 
 def words(entry: Entry, key: str) -> list[str]:
     """A list of texts; anything else in it is left out."""
     value = entry.get(key)
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        _expect_nothing(value)
+        return []
+    found = [one for one in value if isinstance(one, str)]
+    if len(found) < len(value):
+        notice(Oddity.WRONG_KIND)
+    return found
+
+
+def _expect_nothing(value: Any) -> None:
+    """What has not the kind that was looked for ought not to be there at all."""
+    if value is not None:
+        notice(Oddity.WRONG_KIND)
 
 
 def is_free_of_charge(price: Any) -> bool:
     """Whether a price is stated and zero, as a number or as text."""
     if isinstance(price, bool) or not isinstance(price, (int, float, str)):
+        _expect_nothing(price)
         return False
     try:
         return float(price) == 0
     except ValueError:
+        notice(Oddity.WRONG_KIND)
         return False
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from catalog import generation
 from catalog.forms import KeyForm
+from catalog.held import waiting_list
 from catalog.key_check import KeyReport
 from catalog.keys import environment_key
 from catalog.limit_pools import limit_pools
@@ -120,9 +121,8 @@ def provider_context(
         "retired": retired[:MOST_OFFERS],
         "retired_count": len(retired),
         "usable_count": sum(line.is_usable for line in lines),
-        "results": provider.results.select_related("refresh").order_by("-refresh__created_at")[
-            :LATEST_RESULTS
-        ],
+        "results": provider.results.latest_first()[:LATEST_RESULTS],
+        "held": waiting_list(provider),
         "takes_keys": provider.needs_key and not provider.is_retired,
         "is_own": provider.origin == Origin.OWN,
         "is_simulator": provider.origin == Origin.SIMULATOR,

@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.mapping import ProviderFacts, bundled
 from catalog.sources.listed import ListedModel
-from catalog.sources.registry import translate
+from catalog.sources.registry import ReadList, read_list
 
 LISTS = Path(__file__).parent / "lists"
 
@@ -66,9 +66,9 @@ def facts_of(slug: str) -> ProviderFacts:
     return next(one for one in bundled().providers if one.slug == slug)
 
 
-def read(facts: ProviderFacts, payload: Any) -> list[ListedModel]:
+def read(facts: ProviderFacts, payload: Any) -> ReadList:
     """A list by the shape and the rule that the mapping gives its provider."""
-    return translate(
+    return read_list(
         facts.list_dialect,
         payload,
         items_path=facts.list_items_path,
@@ -78,4 +78,8 @@ def read(facts: ProviderFacts, payload: Any) -> list[ListedModel]:
 
 
 def sample(slug: str) -> list[ListedModel]:
+    return read_sample(slug).listed
+
+
+def read_sample(slug: str) -> ReadList:
     return read(facts_of(slug), json.loads((LISTS / f"{slug}.json").read_text()))

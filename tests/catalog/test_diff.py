@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.diff import compare, lost_share
+from catalog.diff import compare
 from catalog.models import Model, Offer, OfferStatus
 from catalog.sources.listed import ListedModel
+from catalog.trust import Shrink, shrink_of
 
 SINCE = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 CHAT = Model(name="Wren 8B", modality="chat")
@@ -56,12 +57,23 @@ def test_what_the_rule_leaves_out_does_not_come_back() -> None:
     assert compare([retired], [ListedModel("a")], SINCE).returned
 
 
-@pytest.mark.parametrize(("listed", "share"), [("abcd", 0.0), ("ab", 0.5), ("a", 0.75), ("", 1.0)])
-def test_the_lost_share_is_of_what_was_listed(listed: str, share: float) -> None:
-    """Offers that only the mapping knows count for nothing."""
+@pytest.mark.parametrize(
+    ("listed", "shrink"),
+    [
+        ("abcd", Shrink(0, 4)),
+        ("ab", Shrink(2, 4)),
+        ("a", Shrink(3, 4)),
+        ("", Shrink(5, 5)),
+    ],
+)
+def test_a_shrink_is_of_what_was_listed(listed: str, shrink: Shrink) -> None:
+    """Offers that only the mapping knows count where the list is empty alone."""
     known = [offer(one, is_listed=True) for one in "abcd"] + [offer("only-mapped")]
 
-    assert lost_share(known, [ListedModel(one.upper()) for one in listed]) == share
+    found = shrink_of(known, [ListedModel(one.upper()) for one in listed])
+
+    assert found == shrink
+    assert found.is_suspicious is (len(listed) < 2)
 
 
 ids = st.lists(st.sampled_from("abcdefgh"), unique=True)

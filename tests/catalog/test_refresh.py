@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -18,13 +17,11 @@ from catalog.models import (
     OfferStatus,
     Origin,
     Provider,
-    Refresh,
     RefreshState,
 )
-from catalog.services import queue_refresh
-from catalog.tasks import run
 from catalog.trust import MOST_KEPT
 from tests.catalog.list_server import ListServer
+from tests.catalog.refreshing import changes, refreshed
 from tests.factories import make_model, make_offer, make_provider
 
 pytestmark = pytest.mark.django_db
@@ -36,20 +33,6 @@ def server() -> Iterator[ListServer]:
     server.start()
     yield server
     server.stop()
-
-
-def refreshed(provider: Provider | None = None) -> Refresh:
-    """Queue and do a refresh; answer its row as it ended."""
-    row = queue_refresh(provider)
-    run(row.pk)
-    row.refresh_from_db()
-    return row
-
-
-def changes(provider: Provider) -> list[tuple[str, str]]:
-    """What happened at a provider, oldest first."""
-    rows = Change.objects.filter(provider=provider).order_by("pk")
-    return [(row.kind, row.external_id) for row in rows]
 
 
 def status(provider: Provider, external_id: str) -> str:
@@ -183,33 +166,6 @@ def test_a_bad_list_harms_neither_its_offers_nor_the_others(
     assert changes(good) == [(ChangeKind.ADDED, "a-1b")]
     assert row.state == RefreshState.DONE
     assert row.detail == "1 of 2 lists renewed: 1 new."
-
-
-def test_a_list_that_lost_more_than_half_is_not_applied(server: ListServer) -> None:
-    """It looks like a fault, so nothing is changed, not even what is new in it."""
-    provider = make_provider(list_url=server.lists("/v1/models", *"abcde"))
-    refreshed()
-    server.lists("/v1/models", "a", "b", "new-1b")
-    row = refreshed()
-
-    assert set(provider.offers.values_list("status", flat=True)) == {OfferStatus.ACTIVE}
-    assert provider.offers.count() == 5
-    assert "60% of the models" in row.results.get().detail
-
-
-def test_a_shrunken_list_is_believed_after_a_day(server: ListServer) -> None:
-    """A provider that really dropped most of its models is not mistrusted for ever."""
-    provider = make_provider(list_url=server.lists("/v1/models", *"abcde"))
-    refreshed()
-    server.lists("/v1/models", "a")
-    refused = refreshed()
-    Refresh.objects.filter(pk=refused.pk).update(created_at=timezone.now() - dt.timedelta(days=2))
-    Refresh.objects.exclude(pk=refused.pk).update(created_at=timezone.now() - dt.timedelta(days=3))
-
-    row = refreshed()
-
-    assert row.results.get().is_ok
-    assert provider.offers.filter(status=OfferStatus.MISSING).count() == 4
 
 
 def test_a_provider_that_does_not_answer_costs_only_itself(server: ListServer) -> None:
@@ -368,15 +324,18 @@ def test_an_address_is_completed_by_the_keys_second_value(
 
 
 def test_odd_ids_and_names_are_left_out(server: ListServer) -> None:
-    """NUL bytes and novels as ids never reach the database."""
+    """NUL bytes and novels as ids never reach the database; the result counts them."""
     ids = ["a\x00b", "x" * 300, "  ", "wren-8b", "WREN-8B"]
     provider = make_provider(
         list_url=server.answers_json("/v1/models", {"data": [{"id": one} for one in ids]})
     )
 
-    refreshed()
+    row = refreshed()
 
     assert list(provider.offers.values_list("external_id", flat=True)) == ["wren-8b"]
+    assert row.results.get().odd_words == (
+        "3 entries without a usable id, 1 id that stood there before"
+    )
 
 
 def test_a_list_of_more_than_anybody_gives_away_is_held(server: ListServer) -> None:

@@ -17,8 +17,8 @@ from catalog.mapping import bundled
 from catalog.models import CHAT_MODALITIES
 from catalog.sources import shapes
 from catalog.sources.listed import BadList
-from catalog.sources.registry import is_known, next_page, translate
-from tests.catalog.samples import LISTS, OFFERED, facts_of, read, sample
+from catalog.sources.registry import is_known, next_page, read_list
+from tests.catalog.samples import LISTS, OFFERED, facts_of, read, read_sample, sample
 
 SHAPES = sorted(
     path.stem.replace("_", "-")
@@ -103,7 +103,7 @@ def test_who_has_no_list_says_so_and_is_served_by_the_mapping() -> None:
 
 def test_a_model_near_its_end_is_offered_until_then() -> None:
     """Cloudflare names the day; a day to come, or none that can be read, takes nothing away."""
-    listed = [one.external_id for one in read(facts_of("cloudflare"), CLOUDFLARE)]
+    listed = [one.external_id for one in read(facts_of("cloudflare"), CLOUDFLARE).listed]
 
     assert listed == ["@cf/a", "@cf/c"]
 
@@ -121,7 +121,7 @@ def test_what_is_no_chat_model_says_what_it_is() -> None:
 
 def test_a_bare_array_is_a_list_as_well() -> None:
     """LLM7 has answered in both ways."""
-    listed = translate("openai", [{"id": "wren-8b"}])
+    listed = read_list("openai", [{"id": "wren-8b"}]).listed
 
     assert [one.external_id for one in listed] == ["wren-8b"]
 
@@ -129,7 +129,7 @@ def test_a_bare_array_is_a_list_as_well() -> None:
 def test_an_absurdly_long_list_is_refused() -> None:
     """Nobody offers twenty thousand models."""
     with pytest.raises(BadList, match="20,001 entries"):
-        translate("openai", {"data": [{"id": "a"}] * 20_001})
+        read_list("openai", {"data": [{"id": "a"}] * 20_001})
 
 
 json_values = st.recursive(
@@ -161,7 +161,7 @@ def test_no_json_at_all_breaks_a_shape(shape: str, payload: Any) -> None:
     """Whatever comes back is translated or refused with a sentence."""
     try:
         following = next_page(shape, "https://wren.example/v1/models?a=b", payload)
-        listed = translate(shape, payload)
+        listed = read_list(shape, payload).listed
     except BadList:
         return
     assert not following or following.startswith("https://wren.example/v1/models?a=b&")
@@ -191,24 +191,84 @@ def test_a_sample_with_nonsense_inside_is_read_or_refused(
     facts = facts_of(slug)
     payload = _spoiled(json.loads((LISTS / f"{slug}.json").read_text()), nonsense, count())
     try:
-        listed = read(facts, payload)
+        listed = read(facts, payload).listed
         next_page(facts.list_dialect, "https://wren.example/models", payload)
     except BadList:
         return
     assert len({one.external_id.lower() for one in listed}) == len(listed)
 
 
+@pytest.mark.parametrize("slug", OFFERED)
+def test_a_list_as_it_should_be_has_nothing_odd(slug: str) -> None:
+    """Zero for unknown, null, and fields nobody knows here are usual."""
+    assert read_sample(slug).oddities == {}
+
+
+@pytest.mark.parametrize("slug", OFFERED)
+def test_odd_entries_are_counted_and_the_others_read(slug: str) -> None:
+    """Whatever the shape: no table, no id, an id twice, in capitals the second time."""
+    facts = facts_of(slug)
+    payload = json.loads((LISTS / f"{slug}.json").read_text())
+    entries = payload if isinstance(payload, list) else payload[facts.list_items_path]
+    maker, slash, name = entries[0][facts.id_field].rpartition("/")
+    again = {**entries[0], facts.id_field: f"{maker}{slash}{name.upper()}"}
+    entries += [None, 7, "wren-8b", {}, {facts.id_field: None}, {facts.id_field: 8}, again]
+
+    found = read(facts, payload)
+
+    assert [one.external_id for one in found.listed] == [one.external_id for one in sample(slug)]
+    assert {**found.oddities, "wrong_kind": 0} == {
+        "not_a_model": 3,
+        "no_id": 3,
+        "twice": 1,
+        "wrong_kind": 0,
+    }
+
+
 def test_lower_and_upper_case_of_one_id_are_one_model() -> None:
-    """The first spelling holds; nulls, prices as text and unknown fields do no harm."""
+    """The first spelling holds; nulls, numbers as text and unknown fields do no harm."""
     entries = [
         {"id": "Wren-8B", "context_length": "8192", "unheard_of": {"x": [1]}},
         {"id": "wren-8b", "context_length": 4096.0},
         {"id": "wren-größe-3b", "context_length": None},
+        {"id": "wren-2b", "context_length": ["?"], "max_output_tokens": -1},
     ]
 
-    listed = translate("openai", {"data": entries})
+    found = read_list("openai", {"data": entries})
 
-    assert [(one.external_id, one.context_tokens) for one in listed] == [
+    assert [(one.external_id, one.context_tokens) for one in found.listed] == [
         ("Wren-8B", 8192),
         ("wren-größe-3b", None),
+        ("wren-2b", None),
     ]
+    assert found.oddities == {"twice": 1, "wrong_kind": 2}
+
+
+@pytest.mark.parametrize(
+    ("price", "is_offered", "oddities"),
+    [
+        ("0", True, {}),
+        (0, True, {}),
+        ("0.000", True, {}),
+        ("0.1", False, {}),
+        (None, False, {}),
+        ("nothing", False, {"wrong_kind": 1}),
+        (True, False, {"wrong_kind": 1}),
+        ({"amount": 0}, False, {"wrong_kind": 1}),
+    ],
+)
+def test_a_price_may_be_text_and_must_be_stated(
+    price: Any, is_offered: bool, oddities: dict[str, int]
+) -> None:
+    """What names no price that can be read is not taken for free."""
+    entry = {
+        "id": "acme/wren-8b:free",
+        "pricing": {"prompt": price, "completion": "0"},
+        "architecture": {"output_modalities": ["text"]},
+    }
+    other = {**entry, "id": "acme/kite-3b:free", "pricing": {"prompt": 0, "completion": 0}}
+
+    found = read_list("openrouter", {"data": [entry, other]})
+
+    assert (len(found.listed) == 2) is is_offered
+    assert found.oddities == oddities

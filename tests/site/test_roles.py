@@ -38,6 +38,8 @@ NEEDS: dict[str, Role | None] = {
     "catalog:change-list": Role.VIEWER,
     "catalog:refresh": Role.OPERATOR,
     "catalog:refresh-detail": Role.VIEWER,
+    "catalog:held-apply": Role.ADMIN,
+    "catalog:held-dismiss": Role.ADMIN,
     "catalog:simulator-switch": Role.ADMIN,
     "catalog:provider-switch": Role.ADMIN,
     "catalog:offer-hide": Role.ADMIN,
