@@ -16,6 +16,7 @@ from catalog.candidates import NOTHING_KNOWN, Candidate, Pool, Standing
 from catalog.complexity import Needs
 from catalog.reasons import Reason, reasons_for
 from catalog.scoring import Band, Scale, band_for
+from gateway.policy import RankingPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,18 @@ class Ranking:
     written out when it is looked at.
     """
 
-    def __init__(self, needs: Needs, pool: Pool, standings: Mapping[int, Standing]) -> None:
+    def __init__(
+        self,
+        needs: Needs,
+        pool: Pool,
+        standings: Mapping[int, Standing],
+        policy: RankingPolicy,
+    ) -> None:
         able = pool.able(needs)
         self.needs = needs
         self.band = band_for(needs, able)
         self._standings = standings
-        self._scale = Scale(needs, self.band, pool)
+        self._scale = Scale(needs, self.band, pool, policy.weights(needs.complexity))
         self._entries = self._scale.sorted(able, standings)
 
     def __len__(self) -> int:
@@ -100,9 +107,14 @@ class Ranking:
         return self._standings.get(offer_id, NOTHING_KNOWN).refuses
 
 
-def recommend(needs: Needs, pool: Pool, standings: Mapping[int, Standing]) -> Ranking:
+def recommend(
+    needs: Needs,
+    pool: Pool,
+    standings: Mapping[int, Standing],
+    policy: RankingPolicy = RankingPolicy(),  # noqa: B008 - frozen
+) -> Ranking:
     """`standings` by offer id; who is not in there is judged by what is published."""
-    return Ranking(needs, pool, standings)
+    return Ranking(needs, pool, standings, policy)
 
 
 def picks(ranking: Ranking, count: int = 3, *, without_model: str = "") -> list[Recommendation]:

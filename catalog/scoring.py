@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from catalog.candidates import NOTHING_KNOWN, Entry, Pool, Shape, Standing
 from catalog.complexity import Complexity, Needs
+from gateway.policy import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,6 @@ _BANDS = {
 }
 _WIDENINGS = 12  # twelve octaves reach from any band to any model
 
-# fit, speed, left, health: a hard task can wait, a simple one should not.
-_WEIGHTS = {
-    Complexity.SIMPLE: (0.40, 0.30, 0.18, 0.12),
-    Complexity.MEDIUM: (0.48, 0.20, 0.18, 0.14),
-    Complexity.HARD: (0.58, 0.10, 0.18, 0.14),
-}
 _UNKNOWN_SIZE_FIT = 60.0
 _REFUSING = 101 * 101  # more than any score and fit can lose
 _USUAL_PARAMS_B = 30.0  # where nothing is published, for a guess of its speed
@@ -63,10 +58,10 @@ _USUAL_PARAMS_B = 30.0  # where nothing is published, for a guess of its speed
 class Scale:
     """Scores offers for one task; what many offers share is worked out once."""
 
-    def __init__(self, needs: Needs, band: Band, pool: Pool) -> None:
+    def __init__(self, needs: Needs, band: Band, pool: Pool, weights: Weights) -> None:
         self._needs = needs
         self._pool = pool
-        self._weights = _WEIGHTS[needs.complexity]
+        self._weights = weights
         self._fits = _fits(pool.shapes, needs.skills, band)
         guesses = _guesses(pool.shapes, _coarse(needs.prompt_tokens), needs.answer_tokens)
         self._table = _table(self._fits, guesses, self._weights)

@@ -15,6 +15,7 @@ from cachetools import TTLCache
 
 from catalog.candidates import NOTHING_KNOWN, Candidate, Pool, Standing
 from catalog.complexity import Needs
+from catalog.engine import policy_now
 from catalog.live import Live, read_offers
 from catalog.recommend import Ranking, recommend
 from freellm_site.lib import format as formats
@@ -45,7 +46,8 @@ _DAYS_WORDS = {
 
 async def recommend_now(needs: Needs, pool: Pool, speeds: Speeds | None = None) -> Ranking:
     """`recommend` by the standings of this second and the `speeds` that were measured."""
-    ranking = recommend(needs, pool, _standings(pool, speeds or {}))
+    policy = (await policy_now()).ranking
+    ranking = recommend(needs, pool, _standings(pool, speeds or {}), policy)
     for _ in range(_QUESTIONS):
         order = ranking.candidates
         if all(one.offer_id in _fresh for one in order[:_TOP]):
@@ -54,7 +56,7 @@ async def recommend_now(needs: Needs, pool: Pool, speeds: Speeds | None = None) 
         found = await _ask(stale[:_ASK_AT_ONCE])
         _known.update(found)
         _fresh.update(dict.fromkeys(found))
-        ranking = recommend(needs, pool, _standings(pool, speeds or {}))
+        ranking = recommend(needs, pool, _standings(pool, speeds or {}), policy)
     return ranking
 
 

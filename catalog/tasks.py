@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 from celery import shared_task
 from celery.signals import worker_ready
 
+from catalog import worker_policy  # noqa: F401 - connects what a worker does at its start
 from catalog.models import Refresh, RefreshState
 from catalog.refresh import refresh
 from catalog.services import claim, fail_silent, finish, prune_refreshes, queue_refresh

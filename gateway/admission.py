@@ -45,7 +45,7 @@ class Admissions:
         `leave` must follow. Who is cancelled while Redis decides gets all of it given back. Who is
         refused by its quota, and would wait so long, may stand in line for it.
         """
-        bill = stand.bill = stand.bill or self._bill(attempt)
+        bill = self._bill(attempt, stand)
         asking = pass_doors(self._store, self._clock.store_us(), self._doors(attempt, bill, stand))
         try:
             passage = Passage.read(await asyncio.shield(asking))
@@ -58,10 +58,18 @@ class Admissions:
             raise self._refusal(attempt, bill, passage, stand)
         return self._admitted(attempt, bill, passage)
 
-    def _bill(self, attempt: Try) -> Bill:
+    def _bill(self, attempt: Try, stand: Stand) -> Bill:
+        """The one it stands in line with, made anew when the policy has changed meanwhile."""
+        kept = stand.bill
+        if kept is not None and self.limiter.holds(kept):
+            return kept
         request = attempt.call.request
         prompt_tokens = estimate_prompt_tokens(request.messages)
-        return self.limiter.bill(attempt.target, prompt_tokens, request.max_tokens)
+        bill = self.limiter.bill(attempt.target, prompt_tokens, request.max_tokens)
+        if kept is not None and (kept.quota, kept.costs) != (bill.quota, bill.costs):
+            stand.leave(has_passed=False)  # it keeps the time since when it waits
+        stand.bill = bill
+        return bill
 
     def leave(
         self, attempt: Try, reservation: Reservation, answer: Answer, error: BaseException | None
@@ -82,7 +90,8 @@ class Admissions:
     ) -> Settlement:
         target = attempt.target
         policy = self._policy.at(target.provider, target.model).limiter
-        readings = learned(quota, target.limit_headers, answer.headers, error)
+        is_heard = bool(policy.header_feedback)
+        readings = learned(quota, target.limit_headers, answer.headers, error) if is_heard else {}
         return Settlement(
             tokens=tokens_used(attempt.call.request, answer, error),
             neurons=read_cost(target, answer.headers, Unit.NEURONS),

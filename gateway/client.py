@@ -8,7 +8,7 @@ One deadline covers all of it, one event tells of it, and leaving early undoes i
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -28,9 +28,11 @@ from gateway.gather import AT_ONCE, Ended, Progress, gather
 from gateway.limiter.quota import Level
 from gateway.lists import Lists
 from gateway.policy import PolicySource
+from gateway.policy.holding import Holder, holders
 from gateway.policy.live import LivePolicy
+from gateway.policy.published import Published, publish
 from gateway.resilience.breaker import BreakerView
-from gateway.store import Store
+from gateway.store import Store, StoreAwayError
 from gateway.transport import Transport
 from gateway.types import (
     CacheMode,
@@ -57,6 +59,7 @@ class Gateway:
         cache_folder: Path | None = None,
     ) -> None:
         self._store = store
+        self.policy = policy
         self._sink = sink
         self._clock = clock
         self._background = Background()
@@ -84,16 +87,19 @@ class Gateway:
         sink: EventSink | None = None,
         clock: Clock | None = None,
         cache_folder: Path | None = None,
+        process: str = "",
     ) -> AsyncIterator[Gateway]:
         """Own connections and Redis pool until the block is left.
 
         Without a `sink` events go to the Redis stream, without a `policy` it is the one published
         there; without a URL there is no Redis, and the engine is degraded by choice. Without a
-        `cache_folder`, which the processes of a machine share, nothing is kept on disk.
+        `cache_folder`, which the processes of a machine share, nothing is kept on disk. A named
+        `process` tells which version of the policy it holds.
         """
         async with Transport() as transport, Store(redis_url) as store, AsyncExitStack() as stack:
             if policy is None:
-                policy = await stack.enter_async_context(LivePolicy(store).watched())
+                live = LivePolicy(store, process=process)
+                policy = await stack.enter_async_context(live.watched())
             gateway = cls(
                 transport=transport,
                 store=store,
@@ -226,6 +232,22 @@ class Gateway:
     async def cache_counters(self, day: str) -> dict[str, int]:
         """Of a day (YYYY-MM-DD, UTC), as {"completion:memory:hits": 3, ...}."""
         return await self.cache.counters(day)
+
+    async def publish_policy(self, truth: Callable[[], Awaitable[Published]]) -> Published:
+        """Make `truth` hold in every process; see `gateway.policy.published.publish`.
+
+        Without Redis it holds in this process at least, and StoreAwayError is raised.
+        """
+        try:
+            return await publish(self._store, truth)
+        except StoreAwayError:
+            if isinstance(self.policy, LivePolicy):
+                self.policy.hold(await truth())
+            raise
+
+    async def policy_holders(self) -> list[Holder]:
+        """Which process holds which version; raises StoreAwayError without Redis."""
+        return await holders(self._store)
 
     async def tell(self, event: CallEvent) -> None:
         """Tell of a call that whoever carried it out can no longer tell of."""

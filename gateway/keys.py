@@ -17,6 +17,9 @@ EVENT_STREAM_LENGTH = 100_000  # about; the recorder reads within a second
 
 # Overrides of the policy, published whole; the database keeps them for ever.
 POLICY = f"{PREFIX}:policy"
+# Which process holds which version of it; each tells anew every other second.
+POLICY_HOLDERS = f"{PREFIX}:policy:holders"
+POLICY_HOLDERS_TTL_S = 60
 
 # A window's counters outlive the window, so that late settlements still find them.
 WINDOW_TTL_FACTOR = 2

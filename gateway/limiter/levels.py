@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.limiter.quota import UNSAID, Learned, Level, LimitLevel, LimitSource, Quota
+from gateway.types import Limit
 
 _US = 1_000_000
 _PER_WINDOW = 8
@@ -26,7 +27,7 @@ def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
                 resets_in_s=free_us / _US,
                 wait_s=None if wait_us < 0 else wait_us / _US,
                 held_amount=None if held == limit.amount else held,
-                source=LimitSource(source.decode()),
+                source=_source(quota, limit, source),
                 learned_s_ago=None if age_us < 0 else age_us / _US,
                 said=None if said < 0 else Learned(said, said_age_us / _US),
             )
@@ -36,3 +37,9 @@ def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
         blocked_for_s=blocked_us / _US,
         assumed=tuple(one for one in levels if one.source is LimitSource.ASSUMED),
     )
+
+
+def _source(quota: Quota, limit: Limit, said: bytes) -> LimitSource:
+    source = LimitSource(said.decode())
+    is_by_hand = source is LimitSource.PUBLISHED and limit in quota.pinned
+    return LimitSource.PINNED if is_by_hand else source

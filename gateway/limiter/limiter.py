@@ -7,7 +7,7 @@ import math
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from gateway.limiter.levels import level_of
 from gateway.limiter.line import Costs, Lines, Waiter
 from gateway.limiter.local import LocalLimiter
 from gateway.limiter.quota import Level, Quota, Reading, Refusal, Reservation, Settlement
-from gateway.policy import LimiterPolicy, PolicySource
+from gateway.policy import LimiterPolicy, Policy, PolicySource
 from gateway.store import Script, Store, StoreAwayError
 from gateway.types import Limit, Target
 
@@ -37,11 +37,16 @@ _OWED = 10_000  # settlements kept while Redis is away
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What a call will take from its quota, as far as can be known before."""
+    """What a call will take from its quota, as far as can be known before, by which policy."""
 
     quota: Quota
     costs: Costs
-    policy: LimiterPolicy
+    basis: Policy
+    model: str
+
+    @property
+    def policy(self) -> LimiterPolicy:
+        return self.basis.limiter
 
 
 @dataclass(slots=True)
@@ -76,10 +81,14 @@ class Limiter:
         store.when_back(self._pay)
 
     def bill(self, target: Target, prompt_tokens: int, max_tokens: int | None) -> Bill:
-        policy = self._policy.at(target.provider, target.model).limiter
-        quota = Quota.of(target, policy.unknown_most)
-        wished = max_tokens or policy.default_completion_tokens
-        return Bill(quota, quota.costs(prompt_tokens, wished), policy)
+        policy = self._policy.at(target.provider, target.model)
+        quota = Quota.of(target, policy)
+        wished = max_tokens or policy.limiter.default_completion_tokens
+        return Bill(quota, quota.costs(prompt_tokens, wished), policy, target.model)
+
+    def holds(self, bill: Bill) -> bool:
+        """Whether the policy is still the one it was made by."""
+        return self._policy.at(bill.quota.provider, bill.model) is bill.basis
 
     def door(self, bill: Bill, stand: Stand) -> Door:
         """What the script needs to take the bill, or to put the caller into the line."""
@@ -130,7 +139,7 @@ class Limiter:
     def taken(self, bill: Bill, now_us: int) -> Reservation:
         """The reservation Redis has made; this process counts it too."""
         self._local.take(bill.quota, bill.costs)
-        return Reservation(bill.quota, bill.costs, now_us)
+        return Reservation(bill.quota, bill.costs, now_us, bill.model)
 
     def refusal(self, bill: Bill, passage: Passage, stand: Stand) -> RateLimited:
         stand.due_us = stand.due_us or passage.now_us + stand.rank_us
@@ -142,7 +151,7 @@ class Limiter:
         """While Redis is away: this process' share."""
         wait_us = self._local.wait_us(bill.quota, bill.costs, bill.policy.degraded_share)
         if wait_us == 0:
-            return self._local.take(bill.quota, bill.costs)
+            return replace(self._local.take(bill.quota, bill.costs), model=bill.model)
         stand.due_us = stand.due_us or self._now_us() + stand.rank_us
         raise _refusal(bill.quota, -1 if wait_us is None else wait_us, None, 0)
 
@@ -183,9 +192,9 @@ class Limiter:
 
     async def levels(self, targets: Sequence[Target]) -> dict[Target, Level]:
         """How full each target's quota is, in one round trip; unknown while Redis is away."""
-        policies = {one: self._policy.at(one.provider, one.model).limiter for one in targets}
-        quotas = {one: Quota.of(one, policies[one].unknown_most) for one in targets}
-        by_quota = {quota: policies[target] for target, quota in quotas.items()}
+        policies = {one: self._policy.at(one.provider, one.model) for one in targets}
+        quotas = {one: Quota.of(one, policies[one]) for one in targets}
+        by_quota = {quota: policies[target].limiter for target, quota in quotas.items()}
         peeks = [
             self._store.run(_PEEK, quota.keys, self._peek_args(quota, policy))
             for quota, policy in by_quota.items()
@@ -246,7 +255,7 @@ class Limiter:
         self, reservation: Reservation, differences: tuple[int, ...], settlement: Settlement
     ) -> list[Any]:
         quota = reservation.quota
-        policy = self._policy.at(quota.provider).limiter
+        policy = self._policy.at(quota.provider, reservation.model).limiter
         args: list[Any] = [
             self._clock.store_us(),
             reservation.at_us,

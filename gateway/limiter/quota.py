@@ -10,8 +10,28 @@ from functools import lru_cache
 from gateway import keys
 from gateway.limiter.calendar import edges_us
 from gateway.limiter.window import Calendar, Window
+from gateway.limits import parse_limits
+from gateway.policy import LimitsPolicy, Policy
 from gateway.types import LIMIT_NAMES, Limit, LimitHeader, Target, Unit
 from gateway.types import Window as Span
+
+
+@dataclass(frozen=True, slots=True)
+class SaidRules:
+    """How much of a limit is used at most, and whether limits named in answers count."""
+
+    most_share: float = 1.0
+    is_heard: bool = True
+
+    @property
+    def tail(self) -> str:
+        """At the end of a window's span; lua/window.lua reads it."""
+        share = f"@{self.most_share!r}" if self.most_share < 1 else ""
+        return self.unheard_tail + share
+
+    @property
+    def unheard_tail(self) -> str:
+        return "" if self.is_heard else "!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +47,8 @@ class Quota:
     pool: str
     limits: tuple[Limit, ...]
     unknown: Limit | None = None
+    pinned: frozenset[Limit] = frozenset()  # set by hand; nothing a provider says changes them
+    rules: SaidRules = SaidRules()
 
     keys: tuple[str, ...] = field(init=False, compare=False)  # the state's, then each window's
     _rolling: tuple[str, ...] = field(init=False, compare=False, repr=False)
@@ -36,16 +58,19 @@ class Quota:
         who = (self.provider, self.key_id, self.pool)
         names = (keys.quota_window(*who, _key_name(one)) for one in self.limits)
         object.__setattr__(self, "keys", (keys.quota_state(*who), *names))
-        object.__setattr__(self, "_rolling", tuple(_rolling_spec(one) for one in self.limits))
+        rolling = tuple(_rolling_spec(one) + self._tail(one) for one in self.limits)
+        object.__setattr__(self, "_rolling", rolling)
         has_calendar = any(edges_us(one, _ANY_TIME_US) for one in self.limits)
         object.__setattr__(self, "_has_calendar", has_calendar)
 
     @classmethod
-    def of(cls, target: Target, unknown_most: int) -> Quota:
-        who = target.provider, target.key_id, target.pool
+    def of(cls, target: Target, policy: Policy) -> Quota:
+        who, limiter = (target.provider, target.key_id, target.pool), policy.limiter
+        rules = SaidRules(limiter.most_share, is_heard=bool(limiter.header_feedback))
         if not target.hides_limits:
-            return _quota(who, target.limits)
-        return _quota(who, target.limits, unknown_most, target.limit_headers)
+            return _quota(who, target.limits, policy.limits, rules)
+        most, headers = limiter.unknown_most, target.limit_headers
+        return _quota(who, target.limits, policy.limits, rules, most, headers)
 
     def costs(self, prompt_tokens: int, completion_tokens: int) -> tuple[int, ...]:
         """What a call takes from each window.
@@ -66,18 +91,27 @@ class Quota:
 
     def _spec(self, limit: Limit, rolling: str, now_us: int, unknown_start: int) -> str:
         if limit is self.unknown:
-            return f"{rolling}{unknown_start}"
+            return f"{_rolling_spec(limit)}{unknown_start}{self._tail(limit)}"
         edges = edges_us(limit, now_us)
-        return Calendar(limit.amount, edges).spec if edges else rolling
+        return Calendar(limit.amount, edges).spec + self._tail(limit) if edges else rolling
+
+    def _tail(self, limit: Limit) -> str:
+        """How the scripts bring this limit and what a provider says of it together."""
+        if limit in self.pinned:
+            return "!"
+        return self.rules.unheard_tail if limit is self.unknown else self.rules.tail
 
 
 @lru_cache(maxsize=10_000)
-def _quota(
+def _quota(  # noqa: PLR0917 - all that makes a quota, to be kept by
     who: tuple[str, str, str],
-    limits: tuple[Limit, ...],
+    published: tuple[Limit, ...],
+    by_hand: LimitsPolicy,
+    rules: SaidRules,
     unknown_most: int = 0,
     limit_headers: tuple[LimitHeader, ...] = (),
 ) -> Quota:
+    limits, pinned = _pinned(published, by_hand.pinned)
     known = {(one.unit, one.window) for one in limits}
     unsaid = tuple(
         Limit(unit, window, UNSAID)
@@ -87,10 +121,21 @@ def _quota(
     per_minute = (Unit.REQUESTS, Span.MINUTE)
     is_paced = any(one.window.seconds <= _SHORT_S for one in limits)
     if not unknown_most or is_paced:
-        return Quota(*who, limits + unsaid)
+        return Quota(*who, limits + unsaid, None, pinned, rules)
     unknown = Limit(*per_minute, unknown_most)
     others = tuple(one for one in unsaid if (one.unit, one.window) != per_minute)
-    return Quota(*who, (*limits, unknown, *others), unknown)
+    return Quota(*who, (*limits, unknown, *others), unknown, pinned, rules)
+
+
+def _pinned(
+    published: tuple[Limit, ...], by_hand: Mapping[str, int]
+) -> tuple[tuple[Limit, ...], frozenset[Limit]]:
+    """The limits with those set by hand in their place, and which these are."""
+    resets = {str(one.window): one.resets_in for one in published}
+    set_ = {one.name: one for one in parse_limits(by_hand, resets)}
+    limits = tuple(set_.get(one.name, one) for one in published)
+    added = tuple(one for name, one in set_.items() if one not in limits)
+    return limits + added, frozenset(set_.values())
 
 
 UNSAID = 1_000_000_000  # as lua/limits.lua has it
@@ -122,6 +167,7 @@ class Reservation:
     quota: Quota
     costs: tuple[int, ...]
     at_us: int
+    model: str = ""  # whose policy settles it
     is_local: bool = False  # taken while Redis was away
 
 
@@ -165,6 +211,7 @@ class LimitSource(StrEnum):
     """How it is known how much a limit is."""
 
     PUBLISHED = "published"  # by the provider, for everybody
+    PINNED = "pinned"  # set by hand, in the tuning
     HEADERS = "headers"  # named in an answer to us, in headers or in a refusal's body
     MEASURED = "measured"  # by what was let through and what was refused
     ASSUMED = "assumed"  # nobody has said; nothing was measured yet

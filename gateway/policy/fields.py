@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import math
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from enum import IntEnum
+from typing import Any, ClassVar
+
+YES_OR_NO = "yes or no"
 
 
-def tunable(default: float, *, unit: str, minimum: float, maximum: float, help: str) -> Any:  # noqa: A002 - the word forms use
+class Reach(IntEnum):
+    """The nearest level at which a field acts; at a nearer one nobody would read it."""
+
+    EVERYTHING = 0
+    PROVIDER = 1
+    OFFER = 2
+
+
+def tunable(
+    default: float,
+    *,
+    label: str,
+    unit: str,
+    minimum: float,
+    maximum: float,
+    help: str,  # noqa: A002 - the word forms use
+    reach: Reach = Reach.OFFER,
+) -> Any:
     """Declare a field of a policy group; what is said here is checked when one is built."""
-    metadata = {"unit": unit, "minimum": minimum, "maximum": maximum, "help": help}
+    metadata = {
+        "label": label,
+        "unit": unit,
+        "minimum": minimum,
+        "maximum": maximum,
+        "help": help,
+        "reach": reach,
+    }
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Base of the groups: refuses a value outside its bounds with a ValueError naming the field."""
+
+    TITLE: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for one in fields(self):

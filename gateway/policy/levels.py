@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.policy.fields import Reach
 from gateway.policy.groups import Policy
 
 
@@ -19,6 +20,13 @@ class Scope:
     @property
     def label(self) -> str:
         return "/".join(filter(None, (self.provider, self.model))) or "default"
+
+    @property
+    def reach(self) -> Reach:
+        """Which of the three levels this is."""
+        if self.model:
+            return Reach.OFFER
+        return Reach.PROVIDER if self.provider else Reach.EVERYTHING
 
     def around(self) -> tuple[Scope, ...]:
         """The scopes that hold here, the widest first."""

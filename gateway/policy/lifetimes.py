@@ -3,60 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from gateway.policy.fields import Group, tunable
+from gateway.policy.fields import Group, Reach, tunable
 
 _DAY = 86_400.0
 _LONGEST = 30 * _DAY
 
+_ANSWER, _LIST, _FACTS = "a kept answer", "a provider's list of models", "what is known of a model"
+_STATUS, _KEYS, _FIGURES = "a model's status", "a credential", "a benchmark's figures"
+_NAMES = {
+    _ANSWER: "Answers",
+    _LIST: "Lists of models",
+    _FACTS: "Facts of models",
+    _STATUS: "Status of models",
+    _KEYS: "Credentials",
+    _FIGURES: "Benchmarks",
+}
+
+
+def _lifetime(default: float, what: str, label: str, sentence: str) -> Any:
+    return tunable(
+        default, unit="s", minimum=0, maximum=_LONGEST,
+        label=f"{_NAMES[what]}: {label}", help=sentence, reach=Reach.EVERYTHING,
+    )  # fmt: skip
+
 
 def _fresh(default: float, what: str) -> Any:
-    return tunable(
-        default, unit="s", minimum=0, maximum=_LONGEST,
-        help=f"For this long {what} is given without asking again.",
-    )  # fmt: skip
-
-
-def _stays(default: float, what: str, where: str) -> Any:
-    return tunable(
-        default, unit="s", minimum=0, maximum=_LONGEST,
-        help=f"How long {what} stays {where}; 0: not at all.",
-    )  # fmt: skip
+    return _lifetime(
+        default, what, "fresh for", f"For this long {what} is given without asking again."
+    )
 
 
 def _memory(default: float, what: str) -> Any:
-    return _stays(default, what, "in each process' memory")
+    where = "in each process' memory"
+    return _lifetime(default, what, "in memory", f"How long {what} stays {where}; 0: not at all.")
 
 
 def _disk(default: float, what: str) -> Any:
-    return _stays(default, what, "on each machine's disk")
+    where = "on each machine's disk"
+    return _lifetime(default, what, "on disk", f"How long {what} stays {where}; 0: not at all.")
 
 
 def _redis(default: float, what: str) -> Any:
-    return _stays(default, what, "in Redis")
+    return _lifetime(default, what, "in Redis", f"How long {what} stays in Redis; 0: not at all.")
 
 
 def _stale(default: float, what: str) -> Any:
-    return tunable(
-        default, unit="s", minimum=0, maximum=_LONGEST,
-        help=f"Past its time, {what} is still given for this long while it is renewed.",
-    )  # fmt: skip
+    sentence = f"Past its time, {what} is still given for this long while it is renewed."
+    return _lifetime(default, what, "stale for", sentence)
 
 
 def _on_error(default: float, what: str) -> Any:
-    return tunable(
-        default, unit="s", minimum=0, maximum=_LONGEST,
-        help=f"Past its time, {what} is still given for this long where a new one cannot be had.",
-    )  # fmt: skip
-
-
-_ANSWER, _LIST, _FACTS = "a kept answer", "a provider's list of models", "what is known of a model"
-_STATUS, _KEYS, _FIGURES = "a model's status", "a credential", "a benchmark's figures"
+    sentence = f"Past its time, {what} is still given for this long where a new one cannot be had."
+    return _lifetime(default, what, "on error for", sentence)
 
 
 @dataclass(frozen=True, slots=True)
 class LifetimePolicy(Group):
+    TITLE: ClassVar[str] = "Cache lifetimes"
+
     completion_fresh_s: float = _fresh(_DAY, _ANSWER)
     completion_memory_s: float = _memory(300.0, _ANSWER)
     completion_disk_s: float = _disk(_DAY, _ANSWER)

@@ -8,29 +8,48 @@ needs no second connection, and nothing is missed while Redis or the process was
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from redis.exceptions import RedisError
+
 from gateway import keys
 from gateway.policy.groups import Policy
-from gateway.policy.levels import Overrides, Scope, StaticPolicy
+from gateway.policy.holding import TELL_EVERY_S, Holder, leaving, telling
+from gateway.policy.levels import StaticPolicy
+from gateway.policy.published import Published, decoded
 from gateway.store import Store, StoreAwayError
 
 logger = logging.getLogger(__name__)
 
-_LOOK_AGAIN_S = 0.5
+_LOOK_AGAIN_S = 0.4
+_US = 1_000_000
 
 
 class LivePolicy:
-    """The policy as last published; its defaults until something was."""
+    """The policy as last published; its defaults until something was.
 
-    def __init__(self, store: Store, policy: Policy = Policy()) -> None:  # noqa: B008 - frozen
+    With a name of the `process`, as "web host:123", it tells which version it holds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy = Policy(),  # noqa: B008 - frozen
+        *,
+        process: str = "",
+    ) -> None:
         self._store = store
         self._base = policy
+        self._process = process
         self._now = StaticPolicy(policy)
-        self._published: bytes | None = None
+        self._seen: bytes | None = None
+        self._told_at = -TELL_EVERY_S
+        self._took_s: float | None = None
+        self.version = 0
+        self.refused = ""  # why the newest version does not hold here
 
     def current(self) -> Policy:
         return self._now.current()
@@ -41,63 +60,68 @@ class LivePolicy:
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[LivePolicy]:
         """Kept up to date while the block runs; up to date from its start where Redis is there."""
-        await self.reload()
+        await self.reload(is_first=True)
         watcher = asyncio.create_task(self._watch(), name="policy-watcher")
         try:
             yield self
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
+            if self._process:
+                self._store.ask(leaving(self._process))
 
-    async def reload(self) -> None:
-        """Take over what is published now.
+    async def reload(self, *, is_first: bool = False) -> None:
+        """Take over what is published now, and tell of it.
 
         While Redis is away, and where it has lost the overrides or holds nonsense, the last known
         ones stay.
         """
         with suppress(StoreAwayError):
-            (published,) = await self._store.ask(("GET", keys.POLICY))
-            if published is not None and published != self._published:
-                self._published = published
-                self._take(published)
+            published, now = await self._store.ask(("GET", keys.POLICY), ("TIME",))
+            asked_at, is_news = time.monotonic(), published is not None and published != self._seen
+            if is_news:
+                self._seen = published
+                self._understand(published)
+            if self._process and (is_news or asked_at - self._told_at >= TELL_EVERY_S):
+                now_us = int(now[0]) * _US + int(now[1]) + int((time.monotonic() - asked_at) * _US)
+                self._tell(now_us, self._at_us if is_news and not is_first else None)
 
-    def _take(self, published: bytes) -> None:
+    def hold(self, published: Published) -> None:
+        """Take it over, all of it; what cannot be is refused as a whole, and the last one stays."""
         try:
-            self._now = StaticPolicy(self._base, decoded(published))
+            self._now = StaticPolicy(self._base, published.overrides)
+        except ValueError as error:
+            self._refuse(f"Version {published.version}: {error}")
+            return
+        self.version, self.refused = published.version, ""
+
+    _at_us = 0
+
+    def _understand(self, text: bytes) -> None:
+        try:
+            published = decoded(text)
         except ValueError:
-            logger.exception("Published limits are not understood; the last ones stay.")
+            self._refuse("What was published is not understood.")
+            return
+        self._at_us = published.at_us
+        self.hold(published)
+
+    def _refuse(self, why: str) -> None:
+        self.refused = why
+        logger.error("The published policy does not hold here, the last one stays. %s", why)
+
+    def _tell(self, now_us: int, since_us: int | None) -> None:
+        """`since_us` is when it was published, where that was heard of just now."""
+        if since_us is not None:
+            self._took_s = max(0, now_us - since_us) / _US
+        self._told_at = time.monotonic()
+        told = Holder(self._process, self.version, now_us, self._took_s, self.refused)
+        self._store.ask(*telling(told))
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AGAIN_S)
-            await self.reload()
-
-
-async def publish(store: Store, overrides: Overrides) -> None:
-    """Make `overrides` hold everywhere in place of all earlier ones.
-
-    Raises ValueError where one is not allowed (and publishes nothing), StoreAwayError without
-    Redis.
-    """
-    StaticPolicy(overrides=overrides)
-    await store.ask(("SET", keys.POLICY, encoded(overrides)))
-
-
-def encoded(overrides: Overrides) -> str:
-    return json.dumps(
-        [
-            {"provider": scope.provider, "model": scope.model, "values": dict(values)}
-            for scope, values in sorted(overrides.items())
-        ]
-    )
-
-
-def decoded(published: bytes) -> Overrides:
-    """Raises ValueError on anything that `encoded` did not write."""
-    try:
-        return {
-            Scope(one["provider"], one["model"]): dict(one["values"])
-            for one in json.loads(published)
-        }
-    except (KeyError, TypeError) as error:
-        raise ValueError("These are no overrides of a policy.") from error
+            try:
+                await self.reload()
+            except RedisError:
+                logger.exception("The policy could not be asked for; trying again.")

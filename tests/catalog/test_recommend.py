@@ -14,6 +14,7 @@ from catalog.candidates import Candidate, Pool, Standing, why_unable
 from catalog.complexity import Complexity, Needs, Task
 from catalog.recommend import Ranking, Recommendation, picks, with_fallbacks
 from gateway.dialects import Ability, unable
+from gateway.policy import RankingPolicy
 from gateway.quirks import Quirks
 from gateway.types import Limit, Unit, Window
 
@@ -276,3 +277,15 @@ def test_fallbacks_begin_with_the_same_model_elsewhere() -> None:
     ranked = recommend(make_needs(), pool, {2: Standing(left=1.0)})
     assert order(with_fallbacks(ranked, 1)) == [1, 3, 2]
     assert len(with_fallbacks(ranked, 1, limit=2)) == 2
+
+
+def test_the_weights_are_the_policy_s() -> None:
+    """Where nothing but what is left counts, whoever has most left comes first."""
+    pool = [make_candidate(offer_id=1, params_b=20), make_candidate(offer_id=2, params_b=1)]
+    standings = {1: Standing(left=0.2), 2: Standing(left=0.9)}
+    only_left = RankingPolicy(medium_fit=0, medium_speed=0, medium_left=7, medium_health=0)
+    needs = make_needs(complexity=Complexity.MEDIUM)
+    first = recommending.recommend(needs, Pool(pool), standings)[0]
+    tuned = recommending.recommend(needs, Pool(pool), standings, only_left)[0]
+    assert (first.candidate.offer_id, tuned.candidate.offer_id) == (1, 2)
+    assert tuned.score == 90

@@ -378,7 +378,7 @@ async def _never_more(
 
 def test_a_refusal_that_explains_itself_lowers_nothing() -> None:
     """It says what is left, or what there is; else it says at most which limit it was."""
-    quota = Quota.of(make_target(limits=parse_limits({"rpm": 60, "rpd": 100})), 600)
+    quota = Quota.of(make_target(limits=parse_limits({"rpm": 60, "rpd": 100})), Policy())
     minute, day = sorted(quota.limits, key=lambda one: one.window.seconds)
     named = SaidLimit(Unit.REQUESTS, Window.DAY)
     error = QuotaExhausted("No more today.", said=(named,))
@@ -397,12 +397,12 @@ def test_a_refusal_that_explains_itself_lowers_nothing() -> None:
 def test_a_used_up_day_rests_until_the_providers_midnight() -> None:
     """09:00 in California: fifteen hours, and five seconds for clocks that differ."""
     limits = parse_limits({"rpd": 20}, {"day": "America/Los_Angeles"})
-    quota, policy = Quota.of(make_target(limits=limits), 600), LimiterPolicy()
+    quota, policy = Quota.of(make_target(limits=limits), Policy()), LimiterPolicy()
     nine_us = 1_795_366_800_000_000  # 2026-11-22 17:00 UTC
     assert rest_s(quota, QuotaExhausted("No."), policy, nine_us) == 15 * 3600 + 5
     asked = QuotaExhausted("No.", retry_after_s=60)
     assert rest_s(quota, asked, policy, nine_us) == 60
     assert rest_s(quota, Throttled("No."), policy, nine_us) == policy.throttled_pause_s
     assert rest_s(quota, None, policy, nine_us) == 0
-    rolling = Quota.of(make_target(limits=parse_limits({"rpd": 20})), 600)
+    rolling = Quota.of(make_target(limits=parse_limits({"rpd": 20})), Policy())
     assert rest_s(rolling, QuotaExhausted("No."), policy, nine_us) == policy.exhausted_pause_s

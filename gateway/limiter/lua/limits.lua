@@ -48,13 +48,18 @@ end
 --  said, said_at: what a header named, though something measured may hold instead}
 local function limit_of(state, name, published, now_us, span)
   local limit = {published = published, top = published, full = published, source = 'published', at = 0}
-  local said = state['h:' .. name]
+  local said = not span.is_deaf and state['h:' .. name]
   if said then
     local amount, trusted, at = string.match(said, '^(%d+) (%d+) (%d+)$')
     if tonumber(trusted) > now_us then
       limit.top, limit.full, limit.source, limit.at = tonumber(amount), tonumber(amount), 'headers', tonumber(at)
       limit.said, limit.said_at = limit.full, limit.at
     end
+  end
+  limit.whole = limit.top
+  if span.share < 1 and limit.top > 0 and limit.top < UNSAID then
+    limit.top = math.max(1, math.floor(limit.top * span.share))
+    limit.full = limit.top
   end
   local measured = measured_of(state, name)
   if measured and (measured.times > 0 or limit.source ~= 'headers') then

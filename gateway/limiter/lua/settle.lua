@@ -46,7 +46,7 @@ end
 
 local function note_remaining(window)
   local _, sum = read_window(window.key, now_us, window.span)
-  local amount = window.said > 0 and window.said or window.limit.top
+  local amount = window.said > 0 and window.said or window.limit.whole
   local missing = amount - window.remaining - sum
   if missing <= 0 then return end
   local slot = slot_of(window.span, now_us)

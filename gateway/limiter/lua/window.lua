@@ -2,21 +2,23 @@
 -- is limiter/window.py. A window is a hash: slot number -> what was used in it.
 -- Its span is told as text: "s<slot in us>/<slots>" slides, then "w" if it warms up, then what an
 -- unknown limit begins with; "c<us> <us> ..." lists the beginnings of a provider's days or months.
+-- At its end: "!" if the limit stays whatever the provider says, "@" and the share of it to be used.
 
 local MARGIN_US = 5000000
 
 local function span_of(text)
-  local slot_us, slots, warms, start = string.match(text, '^s(%d+)/(%d+)(w?)(%d*)$')
+  local is_deaf, share = string.find(text, '!', 1, true) ~= nil, tonumber(string.match(text, '@(.+)$')) or 1
+  local slot_us, slots, warms, start = string.match(text, '^s(%d+)/(%d+)(w?)(%d*)')
   if slot_us then
     slot_us, slots = tonumber(slot_us), tonumber(slots)
     return {
       slot_us = slot_us, slots = slots, length_us = slot_us * slots,
-      warms = warms ~= '', start = tonumber(start),
+      warms = warms ~= '', start = tonumber(start), is_deaf = is_deaf, share = share,
     }
   end
   local edges = {}
-  for edge in string.gmatch(text, '%d+') do edges[#edges + 1] = tonumber(edge) end
-  return {edges = edges, length_us = edges[3] - edges[2]}
+  for edge in string.gmatch(string.match(text, '^c([%d ]+)'), '%d+') do edges[#edges + 1] = tonumber(edge) end
+  return {edges = edges, length_us = edges[3] - edges[2], is_deaf = is_deaf, share = share}
 end
 
 local function edge_before(edges, at_us)
