@@ -102,6 +102,9 @@ try:
     CALL_RETENTION_DAYS = env.int(
         "CALL_RETENTION_DAYS", 90, validate=Range(min=1, error="Must be {min} or more.")
     )
+    ROLLUP_RETENTION_DAYS = env.int(
+        "ROLLUP_RETENTION_DAYS", 400, validate=Range(min=90, error="Must be {min} or more.")
+    )
     CELERY_CONCURRENCY = env.int(
         "CELERY_CONCURRENCY",
         4,
@@ -258,6 +261,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "monitoring.tasks.prune_calls",
         "schedule": 24 * 3600,
         "options": {"expires": 3600},
+    },
+    "prune old sums of calls": {
+        "task": "monitoring.tasks.prune_rollups",
+        "schedule": 600,
+        "options": {"expires": 600},
     },
 }
 

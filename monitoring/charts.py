@@ -68,22 +68,36 @@ CALLS = Chart(
         Trace(Course.CANCELLED, "cancelled", "s7", "--chart-7"),
     ),
 )
-SUCCESS = Chart(
-    "success",
-    "Answered",
+SHARES = Chart(
+    "shares",
+    "Answered, cached, refused",
     "lines",
-    (Trace("answered_share", "answered", "s1", "--chart-1"),),
+    (
+        Trace("answered_share", "answered", "s1", "--chart-1"),
+        Trace("cached_share", "from a cache", "s0", "--color-idle-fill"),
+        Trace("throttled_share", "429 per call sent", "sbad", "--color-bad-fill"),
+    ),
     suffix=" %",
-    highest=100,
 )
 LATENCY = Chart(
     "latency",
     "Time to answer",
     "lines",
     (
-        Trace("first_token", "first token, p50", "s4", "--chart-4"),
-        Trace("p50", "whole answer, p50", "s1", "--chart-1"),
-        Trace("p95", "whole answer, p95", "s3", "--chart-3"),
+        Trace("p50", "p50", "s1", "--chart-1"),
+        Trace("p95", "p95", "s3", "--chart-3"),
+        Trace("p99", "p99", "s2", "--chart-2"),
+    ),
+    suffix=" s",
+)
+FIRST_TOKEN = Chart(
+    "first-token",
+    "Time to first token",
+    "lines",
+    (
+        Trace("first_token", "p50", "s1", "--chart-1"),
+        Trace("first_token_p95", "p95", "s3", "--chart-3"),
+        Trace("first_token_p99", "p99", "s2", "--chart-2"),
     ),
     suffix=" s",
 )
@@ -95,6 +109,13 @@ TOKENS = Chart(
         Trace("prompt_tokens", "in", "s3", "--chart-3"),
         Trace("completion_tokens", "out", "s1", "--chart-1"),
     ),
+)
+SPEED = Chart(
+    "speed",
+    "Speed after the first token",
+    "lines",
+    (Trace("speed", "p50", "s4", "--chart-4"),),
+    suffix=" tok/s",
 )
 
 
@@ -171,7 +192,10 @@ def _trace(chart: Chart, trace: Trace) -> dict[str, Any]:
     colour = f"var({trace.token})"
     fields: dict[str, Any] = {
         "name": trace.label,
-        "meta": {"column": str(trace.column)},
+        "meta": {
+            "column": str(trace.column),
+            "outcome": str(trace.column) if trace.column in Course.values else "",
+        },
         "hovertemplate": f"%{{y}}{chart.suffix}",
         "marker": {"color": colour},
     }

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
-from threading import Lock
 from typing import Any
 
 from django.conf import settings
@@ -18,11 +16,10 @@ from redis.exceptions import RedisError
 
 from gateway.events import CallEvent
 from gateway.keys import EVENT_STREAM
-from gateway.types import Outcome
+from monitoring.board import Board
 from monitoring.ranges import LIVE
-from monitoring.records import course_of, throttled_count
 from monitoring.sampling import Told
-from monitoring.series import Picture, Step, Timing, tokens_per_s
+from monitoring.subjects import Kind, Subject, asked_kind, asked_subject
 from monitoring.traffic import Traffic
 
 logger = logging.getLogger(__name__)
@@ -30,77 +27,8 @@ logger = logging.getLogger(__name__)
 TICK_S = 1.0
 READ_COUNT = 1_000
 LONGEST_PAUSE_S = 5.0
-TIMINGS_PER_SECOND = 50  # per provider; beyond that a fair sample, so that memory stays bounded
 
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError)
-
-
-class Board:
-    """Counters per second and provider. Safe to add to in one thread and read in another."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._seconds: dict[int, dict[str, Step]] = {}
-        self._random = random.Random(0)  # noqa: S311 - a sample, no secret
-
-    def add(self, event: CallEvent, at_s: int) -> None:
-        with self._lock:
-            step = self._seconds.setdefault(at_s, {}).setdefault(event.provider, Step())
-            course = course_of(event)
-            step.courses[course] = step.courses.get(course, 0) + 1
-            step.throttled += throttled_count(event)
-            step.prompt_tokens += event.prompt_tokens
-            step.completion_tokens += event.completion_tokens
-            if event.outcome is Outcome.ANSWERED and not event.cached:
-                self._time(step, _timing(event))
-
-    def _time(self, step: Step, timing: Timing) -> None:
-        if len(step.timings) < TIMINGS_PER_SECOND:
-            step.timings.append(timing)
-            return
-        place = self._random.randrange(step.calls)
-        if place < TIMINGS_PER_SECOND:
-            step.timings[place] = timing
-
-    def forget_before(self, at_s: int) -> None:
-        with self._lock:
-            for second in [second for second in self._seconds if second < at_s]:
-                del self._seconds[second]
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._seconds
-
-    def picture(self, now_s: float) -> Picture:
-        """The last five minutes in whole steps, ending with the one `now_s` lies in."""
-        first_s = LIVE.first_s(now_s)
-        by_provider: dict[str, list[Step]] = {}
-        with self._lock:
-            for second, steps in self._seconds.items():
-                number = (second - first_s) // LIVE.step_s
-                if not 0 <= number < LIVE.length:
-                    continue
-                for name, step in steps.items():
-                    row = by_provider.setdefault(name, [Step() for _ in range(LIVE.length)])
-                    row[number].merge(step)
-        return Picture(LIVE.step_s, first_s, by_provider, LIVE.length)
-
-    def calls_per_s(self, now_s: float, over_s: int = 10, provider: str = "") -> float:
-        """Over the last whole seconds, the running one left out."""
-        last_s = int(now_s)
-        with self._lock:
-            calls = sum(
-                step.calls
-                for second in range(last_s - over_s, last_s)
-                for name, step in self._seconds.get(second, {}).items()
-                if provider in ("", name)
-            )
-        return calls / over_s
-
-
-def _timing(event: CallEvent) -> Timing:
-    speed = tokens_per_s(event.completion_tokens, event.duration_s, event.first_token_s)
-    return Timing(event.duration_s, event.first_token_s, speed)
 
 
 class Live:
@@ -144,15 +72,17 @@ class Live:
         return nullcontext()
 
     def state(self, asked: QueryDict) -> str:
-        """What the page of traffic is told, as JSON; `asked` may name a provider."""
-        provider = asked.get("provider", "")
-        return self._told.text(self.version, provider, lambda: self._state(provider))
+        """What the page of traffic is told, as JSON; `asked` may name a subject."""
+        subject, by = asked_subject(asked), asked_kind(asked)
+        return self._told.text(self.version, f"{subject} {by}", lambda: self._state(subject, by))
 
-    def _state(self, provider: str) -> dict[str, Any]:
+    def traffic(self, subject: Subject, by: Kind) -> Traffic:
         now_s = self.now_s()
-        rate = self.board.calls_per_s(now_s, provider=provider)
-        shown = Traffic(LIVE, self.board.picture(now_s), provider, rate)
-        return {**shown.state(), "is_connected": self.is_connected}
+        rate = self.board.calls_per_s(now_s, subject)
+        return Traffic(LIVE, self.board.picture(now_s, subject, by), subject, by, rate)
+
+    def _state(self, subject: Subject, by: Kind) -> dict[str, Any]:
+        return {**self.traffic(subject, by).state(), "is_connected": self.is_connected}
 
     async def _read_for_ever(self) -> None:
         last_id = ""

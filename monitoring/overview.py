@@ -12,9 +12,9 @@ from catalog.models import Change, Offer, Refresh, RefreshState
 from freellm_site.lib import format as formats
 from monitoring import sparks
 from monitoring.health import ProviderHealth, State
-from monitoring.providers import ProviderRow
 from monitoring.series import Picture, merged
 from monitoring.sparks import Spark
+from monitoring.subject_rows import SubjectRow
 
 CHANGES_SHOWN = 5
 CHANGES_FROM = timedelta(days=7)
@@ -76,7 +76,7 @@ def catalog_news() -> CatalogNews:
     )
 
 
-def tiles_of_today(day: Picture, rows: Sequence[ProviderRow]) -> list[TrendTile]:
+def tiles_of_today(day: Picture, rows: Sequence[SubjectRow]) -> list[TrendTile]:
     """`day` covers 24 hours; the figures count from midnight in the site's zone."""
     series = day.series()
     steps, midnight_s = series.steps, _midnight_s()
@@ -125,7 +125,7 @@ def tiles_of_today(day: Picture, rows: Sequence[ProviderRow]) -> list[TrendTile]
     ]
 
 
-def _fastest(rows: Sequence[ProviderRow]) -> str:
+def _fastest(rows: Sequence[SubjectRow]) -> str:
     timed = [(row.tokens_per_s, row.name) for row in rows if row.tokens_per_s is not None]
     fastest = sorted(timed, reverse=True)[:_FASTEST_SHOWN]
     return ", ".join(f"{name} {formats.quantity(speed, short=True)}" for speed, name in fastest)

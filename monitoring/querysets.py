@@ -1,27 +1,24 @@
-"""Reads of the call records, named for the page they serve."""
+"""Reads of the calls and of their sums, named for what they serve."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Count, F, Q, Sum
+from django.db.models import F, Q, Sum
 
-from gateway.types import Outcome
 from monitoring.ranges import Range
+from monitoring.subjects import Kind, Subject
 
 if TYPE_CHECKING:
-    from monitoring.models import CallRecord  # noqa: F401 - named in strings below
+    from monitoring.models import CallRecord, Rollup  # noqa: F401 - named in strings below
 
 CLOCKS_DIFFER_S = 3_600  # calls of a machine whose clock is ahead are still counted
-TIMINGS_AT_MOST = 10_000  # a percentile of so many is exact enough; more would only cost
+ROWS_AT_MOST = 50  # of a table of models, keys or users: the busiest
 
 
 class CallQuerySet(models.QuerySet["CallRecord"]):
-    def within(self, first_s: int, last_s: int | None = None) -> CallQuerySet:
-        found = self.filter(at_s__gte=first_s)
-        return found if last_s is None else found.filter(at_s__lte=last_s)
-
     def mentioning(self, text: str) -> CallQuerySet:
         """Calls with this id (or its beginning), or with the text in model or reason."""
         return self.filter(
@@ -36,32 +33,30 @@ class CallQuerySet(models.QuerySet["CallRecord"]):
             return self.filter(course=outcome)
         return self.filter(outcome=outcome)
 
-    def counted_by_step(self, range_: Range, first_s: int) -> models.QuerySet[Any, Any]:
-        """One row per step, provider and course, read from the index alone.
 
-        Bounded on both sides: with one bound SQLite guesses so many rows that it reads them all
-        in another index' order. Dividing whole numbers gives whole numbers in SQLite and in
-        PostgreSQL.
-        """
-        return (
-            self.within(first_s, first_s + range_.span_s + CLOCKS_DIFFER_S)
-            .annotate(step=(F("at_s") - first_s) / range_.step_s)
-            .order_by()
-            .values("step", "provider", "course")
-            .annotate(
-                calls=Count("pk"),
-                throttled=Sum("throttled_count"),
-                prompt=Sum("prompt_tokens"),
-                completion=Sum("completion_tokens"),
-            )
+class RollupQuerySet(models.QuerySet["Rollup"]):
+    def of_steps(self, range_: Range, first_s: int) -> RollupQuerySet:
+        """The rows of a range, those of clocks that are ahead with them."""
+        last_s = first_s + range_.span_s + CLOCKS_DIFFER_S
+        return self.filter(step_s=range_.step_s, at_s__gte=first_s, at_s__lt=last_s)
+
+    def of(self, subject: Subject) -> RollupQuerySet:
+        return self.filter(kind=subject.kind, provider=subject.provider, name=subject.name)
+
+    def of_any(self, subjects: Sequence[Subject]) -> RollupQuerySet:
+        """Of subjects of one kind, and maybe of some more: names are not told apart by provider."""
+        return self.filter(
+            kind=subjects[0].kind,
+            provider__in={one.provider for one in subjects},
+            name__in={one.name for one in subjects},
         )
 
-    def timed(self, first_s: int, of: int) -> models.QuerySet[Any, Any]:
-        """Answers of providers since `first_s`: all, or every n-th when `of` is too many."""
-        found = self.within(first_s).filter(outcome=Outcome.ANSWERED.value, cached="")
-        every = -(-of // TIMINGS_AT_MOST)
-        if every > 1:
-            found = found.annotate(lot=F("id") % every).filter(lot=0)
-        return found.order_by().values_list(
-            "at_s", "provider", "duration_s", "first_token_s", "completion_tokens"
-        )
+    def busiest(self, kind: Kind, provider: str = "") -> list[Subject]:
+        """Of a kind, within one provider where it is named; with the most calls first."""
+        found = self.filter(kind=kind)
+        if provider:
+            found = found.filter(provider=provider)
+        calls = Sum(F("first") + F("cache") + F("fallback") + F("failed") + F("cancelled"))
+        rows = found.order_by().values_list("provider", "name").annotate(calls=calls)
+        busiest = rows.order_by("-calls", "provider", "name")[:ROWS_AT_MOST]
+        return [Subject(kind, of, name) for of, name, _ in busiest]

@@ -23,9 +23,15 @@ class Range:
         return int(now_s) // self.step_s * self.step_s - self.span_s + self.step_s
 
 
+DAY_S = 86_400
+
 LIVE = Range("5m", "5 min", 300, 5, "steps of 5 s")
 HOUR = Range("1h", "1 h", 3_600, 60, "steps of 1 min")
-DAY = Range("24h", "24 h", 86_400, 1_800, "half-hour steps")
-WEEK = Range("7d", "7 d", 7 * 86_400, 3 * 3_600, "steps of 3 h", "%-d %b")
+DAY = Range("24h", "24 h", DAY_S, 1_800, "half-hour steps")
+WEEK = Range("7d", "7 d", 7 * DAY_S, 3 * 3_600, "steps of 3 h", "%-d %b")
+MONTH = Range("30d", "30 d", 30 * DAY_S, DAY_S, "days of UTC", "%-d %b")
+QUARTER = Range("90d", "90 d", 90 * DAY_S, DAY_S, "days of UTC", "%-d %b")
 
-RANGES = {one.key: one for one in (LIVE, HOUR, DAY, WEEK)}
+RANGES = {one.key: one for one in (LIVE, HOUR, DAY, WEEK, MONTH, QUARTER)}
+# Calls are added up in each of them as they are recorded, so no page ever adds up calls.
+STEPS_S = sorted({one.step_s for one in RANGES.values()})

@@ -1,8 +1,8 @@
-"""The event stream into the database: at least once, and each call exactly one row.
+"""The event stream into the database: at least once, and each call exactly one row, counted once.
 
 Every web process runs one consumer of the group `recorder`. An entry is acknowledged after its
 row is committed; what a killed process left unacknowledged is claimed by another one after
-`RECLAIM_IDLE_S`. Two processes writing the same call end in one row, by `call_id`.
+`RECLAIM_IDLE_S`. Two processes writing the same call end in one row, by `call_id` (`keeping`).
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.events import CallEvent
 from gateway.keys import EVENT_STREAM
+from monitoring.keeping import keep
 from monitoring.models import CallRecord
 from monitoring.records import record_of
 
 logger = logging.getLogger(__name__)
 
 GROUP = "recorder"
-BATCH = 500
+BATCH = 2_000
 BLOCK_MS = 1_000
 GATHER_S = 0.3  # how long a small batch waits for company: few transactions, rows within a second
 RECLAIM_EVERY_S = 15.0
@@ -162,7 +163,7 @@ class Recorder:
 
     def _insert(self, records: list[CallRecord]) -> None:
         try:
-            _insert_all(records)
+            keep(records)
         except (OperationalError, InterfaceError):
             raise
         except (DatabaseError, *_MALFORMED):
@@ -172,7 +173,7 @@ class Recorder:
         """One row the database refuses must not hold back the others."""
         for record in records:
             try:
-                _insert_all([record])
+                keep([record])
             except (OperationalError, InterfaceError):
                 raise
             except (DatabaseError, *_MALFORMED) as error:
@@ -218,11 +219,6 @@ class Recorder:
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-def _insert_all(records: list[CallRecord]) -> None:
-    with transaction.atomic():
-        CallRecord.objects.bulk_create(records, ignore_conflicts=True)
 
 
 def _close_connection() -> None:

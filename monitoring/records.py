@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,11 +72,14 @@ def _was_elsewhere_first(event: CallEvent) -> bool:
 
 
 def _attempt_fields(attempt: Attempt) -> dict[str, Any]:
-    fields = asdict(attempt)
+    values = {name: getattr(attempt, name) for name in _ATTEMPT_FIELDS}
     return {
         name: _text(value, 2_000) if isinstance(value, str) else value
-        for name, value in fields.items()
+        for name, value in values.items()
     }
+
+
+_ATTEMPT_FIELDS = tuple(one.name for one in fields(Attempt))
 
 
 def _text(value: str, longest: int) -> str:

@@ -1,34 +1,50 @@
-"""Calls counted in steps of time: one shape for the live minutes and for the database's days."""
+"""Calls counted in steps of time: one shape for the live minutes and for the database's months."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Self
 
 from monitoring.models import ANSWERED_COURSES, Course
+from monitoring.sketch import Sketch, bucket_of
+from monitoring.subjects import EVERYTHING, Subject
 
 Column = list[float | None]
+Measure = Literal["duration_s", "first_token_s", "tokens_per_s"]
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long one answer of a provider took; cached answers are not timed, they would flatter."""
+class Timing(NamedTuple):
+    """How long one answer of a provider took, in the sketches' buckets; None: not measured."""
 
-    duration_s: float
-    first_token_s: float | None = None
-    tokens_per_s: float | None = None
+    duration: int
+    first_token: int | None
+    speed: int | None
+
+    @classmethod
+    def of(cls, duration_s: float, first_token_s: float | None, completion_tokens: int) -> Self:
+        speed = tokens_per_s(completion_tokens, duration_s, first_token_s)
+        return cls(
+            bucket_of(duration_s),
+            None if first_token_s is None else bucket_of(first_token_s),
+            None if speed is None else bucket_of(speed),
+        )
 
 
 @dataclass(slots=True)
 class Step:
-    """What happened within one step, or in all of them together."""
+    """What happened within one step, or in all of them together.
+
+    The sketches time answers of providers; cached ones are not timed, they would flatter.
+    """
 
     courses: dict[str, int] = field(default_factory=dict)
     throttled: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    timings: list[Timing] = field(default_factory=list)
+    duration_s: Sketch = field(default_factory=Sketch)
+    first_token_s: Sketch = field(default_factory=Sketch)
+    tokens_per_s: Sketch = field(default_factory=Sketch)
 
     @property
     def calls(self) -> int:
@@ -56,10 +72,31 @@ class Step:
     def cached_share(self) -> float | None:
         return self.cached / self.calls if self.calls else None
 
-    def percentile(self, name: str, share: float) -> float | None:
-        """Of `duration_s`, `first_token_s` or `tokens_per_s`, where it was measured."""
-        values = [value for one in self.timings if (value := getattr(one, name)) is not None]
-        return percentile(values, share)
+    @property
+    def throttled_share(self) -> float | None:
+        """Refusals with a 429, per call that went out; above one where calls met several."""
+        sent = self.calls - self.cached
+        return self.throttled / sent if sent else None
+
+    def percentile(self, measure: Measure, share: float) -> float | None:
+        """None where nothing was measured."""
+        sketch: Sketch = getattr(self, measure)
+        return sketch.percentile(share)
+
+    def count(self, course: str, *, throttled: int, prompt: int, completion: int) -> None:
+        """One call more."""
+        self.courses[course] = self.courses.get(course, 0) + 1
+        self.throttled += throttled
+        self.prompt_tokens += prompt
+        self.completion_tokens += completion
+
+    def time(self, timing: Timing) -> None:
+        """One answer of a provider more."""
+        self.duration_s.add_to(timing.duration)
+        if timing.first_token is not None:
+            self.first_token_s.add_to(timing.first_token)
+        if timing.speed is not None:
+            self.tokens_per_s.add_to(timing.speed)
 
     def merge(self, other: Step) -> None:
         for course, count in other.courses.items():
@@ -67,7 +104,9 @@ class Step:
         self.throttled += other.throttled
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
-        self.timings.extend(other.timings)
+        self.duration_s.merge(other.duration_s)
+        self.first_token_s.merge(other.first_token_s)
+        self.tokens_per_s.merge(other.tokens_per_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,36 +133,46 @@ class Series:
         return {
             **courses,
             "answered_share": [_percent(step.answered_share) for step in steps],
-            "p50": [_rounded(step.percentile("duration_s", 0.5)) for step in steps],
-            "p95": [_rounded(step.percentile("duration_s", 0.95)) for step in steps],
-            "first_token": [_rounded(step.percentile("first_token_s", 0.5)) for step in steps],
+            "cached_share": [_percent(step.cached_share) for step in steps],
+            "throttled_share": [_percent(step.throttled_share) for step in steps],
+            **{
+                name: [_rounded(step.percentile(measure, share)) for step in steps]
+                for name, (measure, share) in PERCENTILES.items()
+            },
             "prompt_tokens": [step.prompt_tokens for step in steps],
             "completion_tokens": [step.completion_tokens for step in steps],
             "throttled": [step.throttled for step in steps],
         }
 
 
+# The columns that are percentiles: of what, and which.
+PERCENTILES: Mapping[str, tuple[Measure, float]] = {
+    "p50": ("duration_s", 0.5),
+    "p95": ("duration_s", 0.95),
+    "p99": ("duration_s", 0.99),
+    "first_token": ("first_token_s", 0.5),
+    "first_token_p95": ("first_token_s", 0.95),
+    "first_token_p99": ("first_token_s", 0.99),
+    "speed": ("tokens_per_s", 0.5),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The same steps for every provider; "" stands for calls that reached none."""
+    """The same steps for everything together and for some providers, models, keys or owners."""
 
     step_s: int
     first_s: int
-    by_provider: Mapping[str, Sequence[Step]]
+    rows: Mapping[Subject, Sequence[Step]]
     length: int
 
-    def series(self, provider: str = "") -> Series:
-        """One provider's steps, or all providers' together."""
-        if provider:
-            steps = self.by_provider.get(provider) or [Step() for _ in range(self.length)]
-        else:
-            rows = list(self.by_provider.values())
-            steps = [merged(row[number] for row in rows) for number in range(self.length)]
+    def series(self, subject: Subject = EVERYTHING) -> Series:
+        steps = self.rows.get(subject) or [Step() for _ in range(self.length)]
         return Series(self.step_s, self.first_s, steps)
 
     @property
-    def providers(self) -> list[str]:
-        return sorted(name for name in self.by_provider if name)
+    def has_calls(self) -> bool:
+        return bool(self.rows)
 
 
 def merged(steps: Iterable[Step]) -> Step:
@@ -131,14 +180,6 @@ def merged(steps: Iterable[Step]) -> Step:
     for step in steps:
         whole.merge(step)
     return whole
-
-
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The nearest-rank percentile: always a value that was measured; None without any."""
-    if not values:
-        return None
-    rank = max(math.ceil(share * len(values)), 1)
-    return sorted(values)[rank - 1]
 
 
 def tokens_per_s(

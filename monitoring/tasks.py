@@ -1,19 +1,21 @@
-"""Housekeeping: calls older than the retention are forgotten."""
+"""Housekeeping: calls, and then their sums, older than their retention are forgotten."""
 
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from monitoring.models import CallRecord
+from monitoring.models import CallRecord, Rollup
+from monitoring.ranges import DAY_S, RANGES
 
 logger = logging.getLogger(__name__)
 
 PRUNE_BATCH = 2_000  # rows per transaction: the recorder's writes wait no longer than one batch
+_SPARE_S = 3_600  # sums are kept for so much longer than a chart looks back
 
 
 @shared_task(soft_time_limit=600, time_limit=660)
@@ -21,13 +23,28 @@ def prune_calls() -> int:
     """Remove calls older than CALL_RETENTION_DAYS; running it twice removes nothing more."""
     horizon = timezone.now() - timedelta(days=settings.CALL_RETENTION_DAYS)
     removed = 0
-    while batch := _oldest_before(horizon.timestamp()):
+    while batch := _oldest_before(horizon):
         removed += CallRecord.objects.filter(pk__in=batch).delete()[0]
     if removed:
         logger.info("Forgot %d calls from before %s", removed, horizon.date())
     return removed
 
 
-def _oldest_before(horizon_s: float) -> list[int]:
-    old = CallRecord.objects.filter(at_s__lt=int(horizon_s)).order_by("at_s")
+def _oldest_before(horizon: datetime) -> list[int]:
+    old = CallRecord.objects.filter(at__lt=horizon).order_by("at")
     return list(old.values_list("pk", flat=True)[:PRUNE_BATCH])
+
+
+@shared_task(soft_time_limit=600, time_limit=660)
+def prune_rollups() -> int:
+    """Remove sums that no chart shows any more, and days older than ROLLUP_RETENTION_DAYS."""
+    now_s = timezone.now().timestamp()
+    removed = 0
+    for range_ in RANGES.values():
+        keep_s = range_.span_s + _SPARE_S
+        if range_.step_s == DAY_S:
+            keep_s = settings.ROLLUP_RETENTION_DAYS * DAY_S
+        old = Rollup.objects.filter(step_s=range_.step_s, at_s__lt=int(now_s - keep_s))
+        while batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH]):
+            removed += Rollup.objects.filter(pk__in=batch).delete()[0]
+    return removed

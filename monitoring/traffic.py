@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils import timezone
 
 from freellm_site.lib import format as formats
 from monitoring.models import Course
 from monitoring.ranges import LIVE, Range
-from monitoring.series import Column, Picture, Series, Step
+from monitoring.series import PERCENTILES, Column, Measure, Picture, Series, Step
+from monitoring.subjects import EVERYTHING, OF_A_PROVIDER, Kind, Subject
 
 # In the live minutes counts are drawn as rates, in longer ranges as counts per step.
 _COUNTED = (*(str(course) for course in Course), "prompt_tokens", "completion_tokens", "throttled")
@@ -32,36 +34,35 @@ class Tile:
 class FigureRow:
     time: str
     step: Step
+    calls_query: str  # the address of its calls
 
     @property
     def counts(self) -> list[int]:
         return [self.step.courses.get(course, 0) for course in Course]
 
     @property
-    def first_token_s(self) -> float | None:
-        return self.step.percentile("first_token_s", 0.5)
-
-    @property
-    def p50_s(self) -> float | None:
-        return self.step.percentile("duration_s", 0.5)
-
-    @property
-    def p95_s(self) -> float | None:
-        return self.step.percentile("duration_s", 0.95)
+    def percentiles(self) -> list[float | None]:
+        """Of the first token and of the answer: p50, p95, p99, seconds."""
+        names = ("first_token", "first_token_p95", "first_token_p99", "p50", "p95", "p99")
+        return [self.step.percentile(*PERCENTILES[name]) for name in names]
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """One range of time, of one provider ("" for all)."""
+    """One range of time: all calls, or those of one provider, model, key or user.
+
+    The picture also holds the busiest of the kind `by`.
+    """
 
     range: Range
     picture: Picture
-    provider: str = ""
+    subject: Subject = EVERYTHING
+    by: Kind = Kind.PROVIDER
     calls_per_s: float | None = None  # measured over the last seconds; None: the range's mean
 
     @cached_property
     def series(self) -> Series:
-        return self.picture.series(self.provider)
+        return self.picture.series(self.subject)
 
     @cached_property
     def total(self) -> Step:
@@ -102,17 +103,13 @@ class Traffic:
                 f"{formats.quantity(total.failed)} failed after all attempts",
             ),
             _tile(
-                "latency",
-                "Time to answer, p50",
-                formats.seconds(total.percentile("duration_s", 0.5)),
-                f"p95 {formats.seconds(total.percentile('duration_s', 0.95))}",
+                "throttled",
+                "429 per call sent",
+                formats.percent(total.throttled_share),
+                f"{formats.quantity(total.throttled)} in {formats.counted(total.calls, 'call')}",
             ),
-            _tile(
-                "first_token",
-                "First token, p50",
-                formats.seconds(total.percentile("first_token_s", 0.5)),
-                f"p95 {formats.seconds(total.percentile('first_token_s', 0.95))}",
-            ),
+            self._percentiles_tile("latency", "Time to answer, p50", "duration_s"),
+            self._percentiles_tile("first_token", "First token, p50", "first_token_s"),
             _tile(
                 "tokens",
                 "Tokens out",
@@ -120,12 +117,18 @@ class Traffic:
                 f"{formats.quantity(total.prompt_tokens)} in",
             ),
             _tile(
-                "throttled",
-                "429 from outside",
-                formats.quantity(total.throttled),
-                f"in {formats.counted(total.calls, 'call')}",
+                "cached",
+                "Served by a cache",
+                formats.percent(total.cached_share),
+                f"{formats.counted(total.cached, 'call')}, no quota spent",
             ),
         ]
+
+    def _percentiles_tile(self, key: str, label: str, measure: Measure) -> Tile:
+        p50, p95, p99 = (
+            formats.seconds(self.total.percentile(measure, share)) for share in (0.5, 0.95, 0.99)
+        )
+        return _tile(key, label, p50, f"p95 {p95}, p99 {p99}")
 
     def _rate_tile(self) -> Tile:
         rate, of = self.calls_per_s, "in the last 10 s"
@@ -143,17 +146,51 @@ class Traffic:
             "prompt_tokens": total.prompt_tokens,
             "completion_tokens": total.completion_tokens,
         }
-        return {name: formats.quantity(count) for name, count in counts.items()} | {
+        percentiles = {name: total.percentile(*wanted) for name, wanted in PERCENTILES.items()}
+        speed = percentiles.pop("speed")
+        return {
+            **{name: formats.quantity(count) for name, count in counts.items()},
             "answered_share": formats.percent(total.answered_share),
-            "p50": formats.seconds(total.percentile("duration_s", 0.5)),
-            "p95": formats.seconds(total.percentile("duration_s", 0.95)),
-            "first_token": formats.seconds(total.percentile("first_token_s", 0.5)),
+            "cached_share": formats.percent(total.cached_share),
+            "throttled_share": formats.percent(total.throttled_share),
+            **{name: formats.seconds(value) for name, value in percentiles.items()},
+            "speed": formats.with_unit(formats.quantity(speed), "tok/s"),
         }
 
     def rows(self) -> list[FigureRow]:
         """The charts' figures for a table: steps with calls, newest first, counts as counted."""
-        both = zip(self.times, self.series.steps, strict=True)
-        return [FigureRow(time, step) for time, step in both if step.calls][::-1]
+        starts = zip(self.times, self.series.starts, self.series.steps, strict=True)
+        found = [
+            FigureRow(time, step, self._calls_query(start_s))
+            for time, start_s, step in starts
+            if step.calls
+        ]
+        return found[::-1]
+
+    @property
+    def query(self) -> str:
+        """The address of what is shown, its range aside."""
+        said = [self.subject.query, urlencode({"by": self.by}) if self.by != Kind.PROVIDER else ""]
+        return "&".join(filter(None, said))
+
+    @property
+    def is_within(self) -> bool:
+        """Whether the table holds one provider's models or keys only."""
+        return self.by in OF_A_PROVIDER and bool(self.subject.provider)
+
+    @property
+    def lead_s(self) -> int:
+        """Live calls are counted when they end, the table of calls knows when they began."""
+        return self.range.step_s if self.range is LIVE else 0
+
+    def _calls_query(self, start_s: int) -> str:
+        zone = timezone.get_current_timezone()
+        since, until = (
+            datetime.fromtimestamp(at_s, UTC).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+            for at_s in (start_s - self.lead_s, start_s + self.range.step_s)
+        )
+        span = urlencode({"since": since, "until": until}, safe=":")
+        return "&".join(filter(None, [self.subject.query, span]))
 
     def state(self) -> dict[str, Any]:
         """What the live page is sent, about once a second."""

@@ -15,6 +15,7 @@ from freellm_site.accounts.models import User
 from gateway.events import CallEvent
 from gateway.simulator import Scenario, SimModel, SimProvider
 from gateway.types import Attempt, Outcome, Secret, new_call_id
+from monitoring.keeping import keep
 from monitoring.models import CallRecord
 from monitoring.records import record_of
 
@@ -127,7 +128,7 @@ def make_event(**fields: Any) -> CallEvent:
 def make_call(**fields: Any) -> CallRecord:
     """A kept call, made the way the recorder makes it."""
     record = record_of(make_event(**fields))
-    record.save()
+    keep([record])
     return record
 
 

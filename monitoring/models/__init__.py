@@ -1,8 +1,9 @@
-"""Calls, and what people have tuned."""
+"""Calls and their sums, and what people have tuned."""
 
 from __future__ import annotations
 
 from monitoring.models.calls import ANSWERED_COURSES, CallRecord, Course
+from monitoring.models.rollups import Rollup
 from monitoring.models.tuning import ChangeKind, Tuning, TuningChange, TuningStep
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "CallRecord",
     "ChangeKind",
     "Course",
+    "Rollup",
     "Tuning",
     "TuningChange",
     "TuningStep",

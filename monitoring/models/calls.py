@@ -59,18 +59,6 @@ class CallRecord(models.Model):
             models.Index(fields=["course", "-at", "-id"], name="call_course_newest"),
             models.Index(fields=["outcome", "-at", "-id"], name="call_outcome_newest"),
             models.Index(fields=["source", "-at", "-id"], name="call_source_newest"),
-            # Everything a chart counts, so that counting never reads the rows themselves.
-            models.Index(
-                fields=[
-                    "at_s",
-                    "provider",
-                    "course",
-                    "throttled_count",
-                    "prompt_tokens",
-                    "completion_tokens",
-                ],
-                name="call_counting",
-            ),
         ]
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from monitoring.views.calls import call_detail, call_export, call_list
 from monitoring.views.live import live_events
 from monitoring.views.overview import dismiss_first_steps, overview
-from monitoring.views.traffic import traffic, traffic_figures, traffic_providers
+from monitoring.views.traffic import traffic, traffic_figures, traffic_rows
 
 __all__ = [
     "call_detail",
@@ -14,5 +14,5 @@ __all__ = [
     "overview",
     "traffic",
     "traffic_figures",
-    "traffic_providers",
+    "traffic_rows",
 ]

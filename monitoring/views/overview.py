@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from catalog.models import Provider
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 from freellm_site.lib.roles import Role, has_role
 from monitoring import charts
@@ -23,8 +22,9 @@ from monitoring.health import provider_healths
 from monitoring.history import picture_of
 from monitoring.models import CallRecord
 from monitoring.overview import catalog_news, headline, tiles_of_today
-from monitoring.providers import provider_rows
 from monitoring.ranges import DAY
+from monitoring.subject_rows import subject_rows
+from monitoring.subjects import Kind
 from monitoring.traffic import Traffic
 from monitoring.views.traffic import PLOTLY_STYLES, chart_panels
 
@@ -51,7 +51,7 @@ def overview(plain: HttpRequest) -> HttpResponse:
 def _picture(request: HttpRequest) -> dict[str, Any]:
     healths = provider_healths()
     shown = Traffic(DAY, picture_of(DAY, time.time()))
-    rows = provider_rows(shown.picture, dict(Provider.objects.values_list("slug", "name")), healths)
+    rows = subject_rows(shown.picture, Kind.PROVIDER, healths)
     has_calls = bool(rows) or CallRecord.objects.exists()
     return {
         "headline": headline(

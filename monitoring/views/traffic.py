@@ -17,14 +17,27 @@ from django.views.decorators.http import require_safe
 from catalog.models import Provider
 from monitoring import charts, live
 from monitoring.getting_started import COOKIE_AGE_S, WATCHED_COOKIE
-from monitoring.health import provider_healths
+from monitoring.health import ProviderHealth, provider_healths
 from monitoring.history import picture_of
 from monitoring.models import CallRecord
-from monitoring.providers import provider_rows
 from monitoring.ranges import LIVE, RANGES, Range
+from monitoring.subject_rows import names_of, subject_rows
+from monitoring.subjects import (
+    EVERYTHING,
+    OF_A_PROVIDER,
+    TOLD_APART,
+    Kind,
+    Subject,
+    asked_kind,
+    asked_subject,
+)
 from monitoring.traffic import Traffic
+from monitoring.tuning.marks import marks_between
 
-CHARTS = (charts.CALLS, charts.LATENCY, charts.SUCCESS, charts.TOKENS)
+CHARTS = (
+    *(charts.CALLS, charts.SHARES, charts.LATENCY),
+    *(charts.FIRST_TOKEN, charts.TOKENS, charts.SPEED),
+)
 # plotly.js writes style elements of its own (docs/decisions/0002-plotly-styles.md).
 PLOTLY_STYLES = {"style-src": ["'unsafe-inline'"]}
 
@@ -32,21 +45,19 @@ PLOTLY_STYLES = {"style-src": ["'unsafe-inline'"]}
 @require_safe
 @csp_update(PLOTLY_STYLES)
 def traffic(request: HttpRequest) -> HttpResponse:
-    """`?range=5m|1h|24h|7d&provider=slug`; what is unknown is said on the page."""
-    names = dict(Provider.objects.values_list("slug", "name"))
-    range_, provider, problem = _asked(request, names)
-    shown = traffic_of(range_, provider)
+    """`?range=5m|1h|24h|7d|30d|90d&by=...&provider=...`; what is unknown is said on the page."""
+    shown, problem = _asked(request)
     context = {
-        "provider_name": names.get(provider, ""),
-        "choices": _choices(shown, names),
+        **_names(shown.subject),
+        "providers": list(Provider.objects.order_by("name").values_list("slug", "name")),
         "traffic": shown,
         "ranges": RANGES.values(),
         "problem": problem,
-        "is_live": range_ is LIVE and live.current() is not None,
-        "has_no_reader": range_ is LIVE and live.current() is None,
-        "has_calls": bool(shown.picture.by_provider) or CallRecord.objects.exists(),
+        "is_live": shown.range is LIVE and live.current() is not None,
+        "has_no_reader": shown.range is LIVE and live.current() is None,
+        "has_calls": shown.picture.has_calls or CallRecord.objects.exists(),
         "panels": chart_panels(shown, CHARTS),
-        "rows": provider_rows(shown.picture, names, provider_healths()),
+        **_table(shown),
     }
     response = render(request, "monitoring/traffic.html", context)
     if not request.COOKIES.get(WATCHED_COOKIE):
@@ -62,23 +73,20 @@ def traffic(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def traffic_providers(request: HttpRequest) -> HttpResponse:
-    """The table of providers alone, fetched again every few seconds by the live page."""
-    names = dict(Provider.objects.values_list("slug", "name"))
-    range_, _, _ = _asked(request, names)
-    rows = provider_rows(traffic_of(range_, "").picture, names, provider_healths())
-    return render(
-        request, "monitoring/_provider_rows.html", {"rows": rows, "traffic": {"range": range_}}
-    )
+def traffic_rows(request: HttpRequest) -> HttpResponse:
+    """The table's rows alone, fetched again every few seconds by the live page."""
+    shown, _ = _asked(request)
+    context = {"traffic": shown, **_table(shown)}
+    return render(request, "monitoring/_subject_rows.html", context)
 
 
 @require_safe
 def traffic_figures(request: HttpRequest) -> HttpResponse:
     """The charts' numbers for who cannot see them: rows of a table, or a file of CSV."""
-    range_, provider, problem = _asked(request, dict(Provider.objects.values_list("slug", "name")))
-    shown = traffic_of(range_, provider)
+    shown, problem = _asked(request)
     if request.GET.get("format") != "csv":
-        return render(request, "monitoring/_figure_rows.html", {"figures": shown.rows()})
+        context = {"figures": shown.rows(), "traffic": shown}
+        return render(request, "monitoring/_figure_rows.html", context)
     if problem:
         return HttpResponse(problem, status=400, content_type="text/plain; charset=utf-8")
     text = io.StringIO()
@@ -86,45 +94,64 @@ def traffic_figures(request: HttpRequest) -> HttpResponse:
     writer.writerow(["start", *shown.columns])
     writer.writerows(zip(shown.times, *shown.columns.values(), strict=True))
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="traffic-{range_.key}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="traffic-{shown.range.key}.csv"'
     return response
 
 
-def traffic_of(range_: Range, provider: str) -> Traffic:
-    """From the live board where this process has one, else from the call records."""
+def traffic_of(range_: Range, subject: Subject = EVERYTHING, by: Kind = Kind.PROVIDER) -> Traffic:
+    """From the live board where this process has one, else from what is kept."""
     reader = live.current()
-    if range_ is not LIVE or reader is None:
-        return Traffic(range_, picture_of(range_, time.time()), provider)
-    now_s = reader.now_s()
-    rate = reader.board.calls_per_s(now_s, provider=provider)
-    return Traffic(range_, reader.board.picture(now_s), provider, rate)
+    if range_ is LIVE and reader is not None:
+        return reader.traffic(subject, by)
+    return Traffic(range_, picture_of(range_, time.time(), subject, by), subject, by)
 
 
-def _asked(request: HttpRequest, names: dict[str, str]) -> tuple[Range, str, str]:
-    """The range and the provider of the address, and what is wrong with them."""
-    key, provider = request.GET.get("range", LIVE.key), request.GET.get("provider", "")
+def _asked(request: HttpRequest) -> tuple[Traffic, str]:
+    """What the address asks for, and what is wrong with it; that is left out."""
+    key, by = request.GET.get("range", LIVE.key), request.GET.get("by", Kind.PROVIDER)
     if key not in RANGES:
         known = ", ".join(RANGES)
-        return LIVE, "", f"“{key[:40]}” is no range. Choose one of {known}."
-    if provider and provider not in names:
-        return RANGES[key], "", f"There is no provider “{provider[:80]}”. All are shown."
-    return RANGES[key], provider, ""
+        return traffic_of(LIVE), f"“{key[:40]}” is no range. Choose one of {known}."
+    if by not in TOLD_APART:
+        problem = f"Calls are told apart by {', '.join(TOLD_APART)}, not by “{by[:40]}”."
+        return traffic_of(RANGES[key]), problem
+    shown = traffic_of(RANGES[key], asked_subject(request.GET), asked_kind(request.GET))
+    slug = shown.subject.provider
+    is_known = not slug or bool(shown.total.calls) or Provider.objects.filter(slug=slug).exists()
+    if is_known:
+        return shown, ""
+    return traffic_of(RANGES[key], EVERYTHING, shown.by), (
+        f"There is no provider “{slug}”. All are shown."
+    )
 
 
-def _choices(shown: Traffic, names: dict[str, str]) -> list[tuple[str, str]]:
-    """The providers with calls in the picture, and the one chosen."""
-    slugs = {*shown.picture.providers, shown.provider} - {""}
-    return sorted(((slug, names.get(slug, slug)) for slug in slugs), key=lambda pair: pair[1])
+def _names(subject: Subject) -> dict[str, str]:
+    names = names_of([subject])
+    provider = names.get(Subject(Kind.PROVIDER, subject.provider), "")
+    name = names[subject]
+    within = f"{name} at {provider}" if subject.kind in OF_A_PROVIDER else name
+    return {"subject_name": within, "provider_name": provider}
+
+
+def _table(shown: Traffic) -> dict[str, Any]:
+    healths: list[ProviderHealth] = provider_healths() if shown.by is Kind.PROVIDER else []
+    return {
+        "rows": subject_rows(shown.picture, shown.by, healths),
+        "kinds": [one for one in Kind if one is not Kind.ALL],
+    }
 
 
 def chart_panels(shown: Traffic, which: Sequence[charts.Chart]) -> list[dict[str, Any]]:
-    """What each chart's panel shows."""
+    """What each chart's panel shows, with a mark where something was tuned meanwhile."""
     totals = shown.totals()
+    first_s, last_s = shown.series.starts[0], shown.series.starts[-1] + shown.range.step_s
+    marks = marks_between(first_s, last_s, shown.subject.provider)
     return [
         {
             "chart": chart,
-            "figure": charts.figure_fields(
-                chart, shown.times, shown.columns, shown.range.tick_format
+            "figure": charts.with_marks(
+                charts.figure_fields(chart, shown.times, shown.columns, shown.range.tick_format),
+                marks,
             ),
             "figure_id": f"figure-{chart.key}",
             "legend": [(trace, totals[trace.column]) for trace in chart.traces],

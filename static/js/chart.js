@@ -99,8 +99,21 @@
   const widths = new ResizeObserver((entries) => {
     for (const { target } of entries) if (target.data) Plotly.Plots.resize(target);
   });
+  // A click on a point leads to its calls, where the box says which table of calls is meant.
+  const at = (time, shiftS) =>
+    new Date(Date.parse(`${time.slice(0, 19).replace(" ", "T")}Z`) + shiftS * 1_000).toISOString().slice(0, 19);
+  const follow = ({ dataset }) => ({ points }) => {
+    const { x, data } = points[0];
+    const address = new URL(dataset.calls, location.href);
+    address.searchParams.set("since", at(x, -dataset.leadS));
+    address.searchParams.set("until", at(x, Number(dataset.stepS)));
+    if (data.meta.outcome) address.searchParams.set("outcome", data.meta.outcome);
+    location.assign(address);
+  };
+
   for (const chart of charts) {
     draw(chart);
     widths.observe(chart.box);
+    if (chart.box.dataset.calls) chart.box.on("plotly_click", follow(chart.box));
   }
 })();

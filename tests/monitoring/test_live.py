@@ -17,9 +17,11 @@ from redis.asyncio import Redis
 
 from gateway.keys import EVENT_STREAM
 from gateway.types import Outcome
-from monitoring.live import TIMINGS_PER_SECOND, Board, Live, current, reading
+from monitoring.board import Board
+from monitoring.live import Live, current, reading
 from monitoring.models import Course
 from monitoring.ranges import LIVE
+from monitoring.subjects import EVERYTHING, Kind, Subject
 from tests.factories import make_event
 from tests.monitoring.streams import eventually, send
 from tests.servers import RedisServer
@@ -35,8 +37,9 @@ def test_counts_by_step_and_provider() -> None:
     board.add(make_event(provider="wagtail", cached="memory"), NOW_S - 6)
 
     picture = board.picture(NOW_S)  # NOW_S begins a step, so the calls lie in the two before
-    assert picture.providers == ["sparrow", "wagtail"]
-    whole, one = picture.series(), picture.series("wagtail")
+    sparrow, wagtail = (Subject(Kind.PROVIDER, name) for name in ("sparrow", "wagtail"))
+    assert picture.rows.keys() == {EVERYTHING, sparrow, wagtail}
+    whole, one = picture.series(), picture.series(wagtail)
     assert whole.total().courses == {Course.FIRST: 1, Course.FAILED: 1, Course.CACHE: 1}
     assert one.total().courses == {Course.FAILED: 1, Course.CACHE: 1}
     assert [step.calls for step in whole.steps[-3:]] == [1, 2, 0]
@@ -63,14 +66,35 @@ def test_forgets_what_is_older_than_the_window() -> None:
     assert board.is_empty
 
 
-def test_timings_of_one_second_are_a_bounded_sample() -> None:
-    """A thousand calls in one second are all counted, and only some are timed."""
+@given(st.lists(st.sampled_from([-9, -4, 0, 1]), max_size=12), st.integers(0, 12))
+def test_a_late_call_is_counted_like_any_other(offsets: list[int], looked_after: int) -> None:
+    """Also when its step is over and was looked at already."""
     board = Board()
-    for _ in range(1_000):
-        board.add(make_event(), NOW_S)
+    for number, offset in enumerate(offsets):
+        if number == looked_after:
+            board.picture(NOW_S)
+        board.add(make_event(owner=f"user:{number % 2}"), NOW_S + offset)
+    owners = board.picture(NOW_S, by=Kind.OWNER)
 
-    total = board.picture(NOW_S).series().total()
-    assert (total.calls, len(total.timings)) == (1_000, TIMINGS_PER_SECOND)
+    assert owners.series().total().calls == len(offsets)
+    assert sum(owners.series(one).total().calls for one in owners.rows) == 2 * len(offsets)
+
+
+def test_tells_apart_by_any_kind() -> None:
+    """A model's calls at its provider; the table beside holds that provider's models only."""
+    board = Board()
+    for provider, model in (
+        ("sparrow", "wren-8b"),
+        ("sparrow", "wren-70b"),
+        ("wagtail", "wren-8b"),
+    ):
+        board.add(make_event(provider=provider, model=model), NOW_S)
+    of = Subject(Kind.MODEL, "sparrow", "wren-8b")
+    picture = board.picture(NOW_S, of, Kind.MODEL)
+
+    assert picture.rows.keys() == {of, of._replace(name="wren-70b")}
+    assert picture.series(of).total().calls == 1
+    assert board.calls_per_s(NOW_S + 1, of) == pytest.approx(0.1)
 
 
 def test_rate_counts_whole_seconds_only() -> None:
@@ -79,7 +103,7 @@ def test_rate_counts_whole_seconds_only() -> None:
     for at_s in (NOW_S, NOW_S - 1, NOW_S - 10, NOW_S - 11):
         board.add(make_event(), at_s)
 
-    assert board.calls_per_s(NOW_S + 0.5, over_s=10) == pytest.approx(0.2)
+    assert board.calls_per_s(NOW_S + 0.5) == pytest.approx(0.2)
 
 
 @pytest.fixture

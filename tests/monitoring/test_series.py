@@ -11,22 +11,37 @@ from hypothesis import strategies as st
 from monitoring import sparks
 from monitoring.models import Course
 from monitoring.ranges import DAY, RANGES
-from monitoring.series import Picture, Step, Timing, percentile, tokens_per_s
+from monitoring.series import Picture, Step, Timing, tokens_per_s
+from monitoring.sketch import ERROR, Sketch
+from monitoring.subjects import EVERYTHING, Kind, Subject
 
 seconds = st.floats(min_value=0, max_value=1e6)
+measured = st.lists(st.floats(min_value=0.001, max_value=1e5))
 
 
-@given(st.lists(seconds, min_size=1), st.floats(min_value=0, max_value=1))
-def test_a_percentile_is_a_measured_value(values: list[float], share: float) -> None:
-    """Nearest rank: one of the values, and that share of all values is not above it."""
-    found = percentile(values, share)
-    assert found in values
-    assert sum(value <= found for value in values) >= math.ceil(share * len(values))
+@given(st.lists(measured, min_size=1, max_size=4), st.floats(min_value=0, max_value=1))
+def test_a_percentile_of_what_was_added_up(parts: list[list[float]], share: float) -> None:
+    """The nearest rank of all values, at most ERROR off, whatever was counted where."""
+    whole = Sketch()
+    for part in parts:
+        whole.merge(Sketch.from_plain(Sketch(part).to_plain()))
+    values = sorted(value for part in parts for value in part)
+    found = whole.percentile(share)
+
+    assert whole == Sketch(values)
+    if not values:
+        assert found is None
+        return
+    exact = values[max(math.ceil(share * len(values)), 1) - 1]
+    assert found == pytest.approx(exact, rel=ERROR * 1.001)
 
 
-def test_no_values_have_no_percentile() -> None:
-    """Nothing measured is nothing, not zero."""
-    assert percentile([], 0.5) is None
+@given(measured, st.floats(min_value=0.001, max_value=1e5))
+def test_counts_up_to_a_bound(values: list[float], bound: float) -> None:
+    """As histograms want it: those clearly below are in, those clearly above are not."""
+    found = Sketch(values).count_up_to(bound)
+    assert sum(value <= bound for value in values) <= found
+    assert found <= sum(value <= bound * (1 + 3 * ERROR) for value in values)
 
 
 @given(st.integers(min_value=0, max_value=2**40))
@@ -45,22 +60,26 @@ def test_cancelled_calls_do_not_count_against_success() -> None:
     assert Step(courses={Course.CANCELLED: 6}).answered_share is None
 
 
-def test_all_providers_together_are_the_sum() -> None:
-    """The whole picture is the sum of its providers, step by step."""
-    picture = Picture(
-        DAY.step_s,
-        0,
-        {
-            "sparrow": [Step({Course.FIRST: 1}, timings=[Timing(1.0)]), Step()],
-            "wagtail": [Step({Course.FAILED: 2}, throttled=1), Step({Course.CACHE: 1})],
-        },
-        2,
-    )
+def test_a_picture_shows_whoever_is_asked_for() -> None:
+    """Everything together, one of them, or somebody of whom nothing is known."""
+    timed = Step({Course.FIRST: 1})
+    timed.time(Timing.of(1.0, None, 0))
+    wagtail = Subject(Kind.PROVIDER, "wagtail")
+    refused = Step({Course.FAILED: 2}, throttled=1)
+    picture = Picture(DAY.step_s, 0, {EVERYTHING: [timed, refused], wagtail: [Step(), refused]}, 2)
 
-    assert [step.calls for step in picture.series().steps] == [3, 1]
-    assert picture.series("wagtail").total().throttled == 1
-    assert picture.series("nobody").total().calls == 0
-    assert picture.series().columns()["p50"] == [1.0, None]
+    assert [step.calls for step in picture.series().steps] == [1, 2]
+    assert picture.series(wagtail).total().throttled == 1
+    assert picture.series(Subject(Kind.PROVIDER, "nobody")).total().calls == 0
+    assert picture.series().columns()["p50"] == [pytest.approx(1.0, rel=ERROR * 1.01), None]
+
+
+def test_a_429_is_told_per_call_that_went_out() -> None:
+    """What a cache answered could not be refused."""
+    step = Step({Course.FIRST: 3, Course.FAILED: 1, Course.CACHE: 6}, throttled=2)
+
+    assert step.throttled_share == 0.5
+    assert Step({Course.CACHE: 6}).throttled_share is None
 
 
 @pytest.mark.parametrize(

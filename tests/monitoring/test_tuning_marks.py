@@ -60,7 +60,7 @@ def test_there_is_a_most(django_assert_num_queries: object) -> None:
 
 def test_marks_are_drawn_into_a_figure() -> None:
     """One line and one wedge each; what people wrote cannot become markup."""
-    blank = charts.figure_fields(charts.SUCCESS, ["2026-01-01 00:00:00"], {"answered_share": [1.0]})
+    blank = charts.figure_fields(charts.SPEED, ["2026-01-01 00:00:00"], {"speed": [1.0]})
     marked = charts.with_marks(blank, [charts.Mark("2026-01-01 00:00:00", "<b>1</b>\n2")])
     (line,), (wedge,) = marked["layout"]["shapes"], marked["layout"]["annotations"]
     assert line["x0"] == wedge["x"] == "2026-01-01 00:00:00"

@@ -68,7 +68,7 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:overview": Role.VIEWER,
     "monitoring:dismiss-first-steps": Role.VIEWER,
     "monitoring:traffic": Role.VIEWER,
-    "monitoring:traffic-providers": Role.VIEWER,
+    "monitoring:traffic-rows": Role.VIEWER,
     "monitoring:traffic-figures": Role.VIEWER,
     "monitoring:live": Role.VIEWER,
     "monitoring:live-page": Role.VIEWER,

@@ -71,6 +71,7 @@ WRONG = [
     ("CELERY_CONCURRENCY", "0", "between 1 and 64"),
     ("CATALOG_REFRESH_INTERVAL_S", "1", "60 or more"),
     ("CALL_RETENTION_DAYS", "-1", "1 or more"),
+    ("ROLLUP_RETENTION_DAYS", "30", "90 or more"),
     ("SIMULATOR_PORT", "70000", "between 1 and 65535"),
     ("SIMULATOR_URL", "localhost:8001", "such as https://"),
     ("LOG_LEVEL", "LOUD", "one of"),
