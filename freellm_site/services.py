@@ -8,7 +8,16 @@ from freellm_site.lifespan import Service
 from monitoring.live import reading
 from monitoring.recorder import recording
 from monitoring.samplers import watching
+from monitoring.tuning.publishing import publishing
 from playground.running import carrying
 
 # Left in reverse: runs end while the engine still tells of them and the recorder still listens.
-SERVICES: list[Service] = [hearing_of_the_end, serving, recording, reading, watching, carrying]
+SERVICES: list[Service] = [
+    hearing_of_the_end,
+    serving,
+    publishing,
+    recording,
+    reading,
+    watching,
+    carrying,
+]

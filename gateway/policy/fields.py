@@ -27,8 +27,12 @@ def tunable(
     maximum: float,
     help: str,  # noqa: A002 - the word forms use
     reach: Reach = Reach.OFFER,
+    zero: str = "",
 ) -> Any:
-    """Declare a field of a policy group; what is said here is checked when one is built."""
+    """Declare a field of a policy group; what is said here is checked when one is built.
+
+    `zero` is what 0 means where it is no amount, such as "as published".
+    """
     metadata = {
         "label": label,
         "unit": unit,
@@ -36,6 +40,7 @@ def tunable(
         "maximum": maximum,
         "help": help,
         "reach": reach,
+        "zero": zero,
     }
     return field(default=default, metadata=metadata)
 

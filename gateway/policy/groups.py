@@ -76,6 +76,7 @@ class Tunable:
     maximum: float
     help: str
     reach: Reach
+    zero: str = ""
 
     @property
     def is_yes_or_no(self) -> bool:
@@ -99,6 +100,8 @@ class Tunable:
 
     def told(self, value: float) -> str:
         """With its unit, for a sentence."""
+        if value == 0 and self.zero:
+            return self.zero
         is_bare = self.is_yes_or_no
         return self.shown(value) if is_bare else f"{self.shown(value)}\u00a0{self.shown_unit}"
 

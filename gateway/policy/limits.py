@@ -16,7 +16,7 @@ def _limit(name: str) -> Any:
     unit, window = LIMIT_NAMES[name]
     return tunable(
         _AS_PUBLISHED, unit=f"{unit}/{window}", minimum=_AS_PUBLISHED, maximum=_MOST,
-        label=f"{unit.capitalize()} a {window}",
+        label=f"{unit.capitalize()} a {window}", zero="as published",
         help="Let through at most, whatever is published or named by a header; 0: as published.",
     )  # fmt: skip
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
-from gateway.policy import TUNABLES
 from monitoring.charts import Mark
 from monitoring.models import TuningStep
+from monitoring.tuning.wording import words_of
 
 # Of more changes than that in one chart only the newest are drawn.
 MARKS_AT_MOST = 40
@@ -45,9 +45,5 @@ def _told(steps: list[TuningStep]) -> str:
 
 
 def _step(step: TuningStep) -> str:
-    known = TUNABLES.get(step.name)
-    old, new = (
-        "as above" if value is None else f"{value:g}{f' {known.unit}' if known else ''}"
-        for value in (step.old, step.new)
-    )
-    return f"{step.scope.label}: {step.name} {old} → {new}"
+    told = words_of(step)
+    return f"{step.scope.label}: {told.label} {told.old} → {told.new}"

@@ -36,7 +36,7 @@ def test_a_mark_says_what_was_changed_by_whom() -> None:
     (mark,) = between()
     local = change.at.astimezone(timezone.get_current_timezone())
     assert mark.at == f"{local:%Y-%m-%d %H:%M:%S}"
-    assert "as above → 3 s" in mark.text
+    assert "as above → 3\u00a0s" in mark.text
     assert "mara: it was slow" in mark.text
 
 
