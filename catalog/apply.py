@@ -16,6 +16,7 @@ from catalog import generation
 from catalog.diff import Diff, Pair, compare
 from catalog.grouping import models_for
 from catalog.held import hold, overtake, told
+from catalog.leases import release_list
 from catalog.models import Change, ChangeKind, Offer, OfferStatus, Provider, Refresh, RefreshResult
 from catalog.sources.listed import ListedModel
 from catalog.sources.registry import ReadList
@@ -70,6 +71,7 @@ def _record(refresh: Refresh, provider: Provider, **values: object) -> RefreshRe
     result, _ = RefreshResult.objects.update_or_create(
         refresh=refresh, provider=provider, defaults=values
     )
+    release_list(refresh, provider)
     return result
 
 

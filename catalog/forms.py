@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from catalog.addresses import AddressRefused, split_address
@@ -160,3 +161,31 @@ class EndpointForm(forms.Form):
             if len(one) > LONGEST_ID or not one.isprintable():
                 raise ValidationError(f"“{one[:40]}…” is not a model id.")
         return ids
+
+
+class IntervalForm(forms.Form):
+    """How often one provider's list is asked for."""
+
+    minutes = forms.IntegerField(
+        label="Minutes between refreshes",
+        required=False,
+        min_value=5,
+        max_value=30 * 24 * 60,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+        error_messages={
+            "min_value": "At least 5 minutes: lists change by the day, and hosts count requests.",
+            "max_value": "At most 43,200 minutes, which are 30 days.",
+        },
+    )
+
+    def __init__(self, provider: Provider, *args: Any, **kwargs: Any) -> None:
+        every_s = provider.refresh_every_s
+        initial = {"minutes": every_s // 60 if every_s else None}
+        super().__init__(*args, **{"auto_id": "interval_%s", "initial": initial, **kwargs})
+        usual = settings.CATALOG_REFRESH_INTERVAL_S // 60
+        self.fields["minutes"].help_text = f"Empty: as for every list, {usual}."
+
+    @property
+    def every_s(self) -> int | None:
+        minutes: int | None = self.cleaned_data["minutes"]
+        return minutes * 60 if minutes else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from catalog.keys import UsableKey, fill_address, usable_keys_of
+from catalog.leases import is_due
 from catalog.models import Origin, Provider, SiteChoice
 from catalog.sources.registry import is_known
 from gateway.dialects.base import auth_headers
@@ -28,12 +29,17 @@ def without_keys(text: str, headers: Mapping[str, str]) -> str:
     return text
 
 
-def list_calls(provider: Provider | None = None) -> list[ListCall]:
-    """The calls of a refresh of one provider or of all; who cannot be asked is left out."""
-    providers = refreshable([provider] if provider else None)
+def list_calls(providers: Sequence[Provider] | None = None) -> list[ListCall]:
+    """The calls of a refresh of these providers or of all; who cannot be asked is left out."""
+    providers = refreshable(providers)
     keys = usable_keys_of(providers)
     calls = (_list_call(one, keys.get(one.pk, ())) for one in providers)
     return [call for call in calls if call is not None]
+
+
+def due_calls() -> list[ListCall]:
+    """The calls to those whose time has come."""
+    return list_calls([one for one in Provider.objects.callable_now() if is_due(one)])
 
 
 def refreshable(providers: Sequence[Provider] | None = None) -> list[Provider]:

@@ -17,7 +17,8 @@ from django.utils import timezone
 from catalog.apply import apply_list, record_failure
 from catalog.engine import engine
 from catalog.fetch import ASKED_AGAIN, fetch_list
-from catalog.lists import ListCall, list_calls, without_keys
+from catalog.leases import claim_lists
+from catalog.lists import ListCall, due_calls, list_calls, without_keys
 from catalog.models import Refresh
 from catalog.sources.listed import BadList
 from gateway.client import Gateway
@@ -25,9 +26,11 @@ from gateway.errors import GatewayError, ProviderError
 from gateway.types import Outcome
 
 ALL_WITHIN_S = 240.0
-AT_ONCE = 8
+# They wait for the network almost all of their time; bodies are parsed in a few threads.
+AT_ONCE = 64
 HEARTBEAT_S = 15.0
 
+UNDER_WAY = "Another refresh was renewing this list just then."
 NO_TIME = "There was no time left for this list. Refresh this provider alone."
 _REMEDIES = {
     Outcome.UNAVAILABLE: f"The fault is there. {ASKED_AGAIN}",
@@ -46,13 +49,28 @@ logger = logging.getLogger(__name__)
 async def refresh(refresh_id: int) -> None:
     """Do a refresh whose row is claimed; its results and progress appear as lists come in."""
     row = await Refresh.objects.select_related("provider").aget(pk=refresh_id)
-    calls = await sync_to_async(list_calls)(row.provider)
-    await Refresh.objects.filter(pk=refresh_id).aupdate(total=len(calls), done=0)
+    calls = await sync_to_async(_claimed_calls)(row)
     async with asyncio.TaskGroup() as group:
         heart = group.create_task(_beat(refresh_id))
         async with engine() as gateway:
             await _renew_all(gateway, row, calls)
         heart.cancel()
+
+
+def _claimed_calls(row: Refresh) -> list[ListCall]:
+    """The calls that are this refresh's to make; whose list another renews now is told at once."""
+    if row.is_scheduled:
+        calls = due_calls()
+    else:
+        calls = list_calls([row.provider] if row.provider else None)
+    claimed = claim_lists(row, [call.provider for call in calls])
+    ours = [call for call in calls if call.provider.pk in claimed]
+    others = [call for call in calls if call.provider.pk not in claimed and not row.is_scheduled]
+    total = len(ours) + len(others)
+    Refresh.objects.filter(pk=row.pk).update(total=total, done=0)
+    for call in others:
+        record_failure(row, call.provider, UNDER_WAY, duration_s=0.0)
+    return ours
 
 
 async def _renew_all(gateway: Gateway, row: Refresh, calls: Sequence[ListCall]) -> None:

@@ -11,9 +11,11 @@ import logging
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from catalog.lists import due_calls
 from catalog.models import ACTIVE_STATES, Provider, Refresh, RefreshState
 
 # A running refresh tells every few seconds that it is alive (`refresh.HEARTBEAT_S`).
@@ -41,7 +43,7 @@ def queue_refresh(
 ) -> Refresh:
     """The active refresh of this scope, a new one where there is none."""
     fail_silent()
-    active = Refresh.objects.filter(provider=provider, state__in=ACTIVE_STATES)
+    active = Refresh.objects.filter(provider=provider, is_scheduled=False, state__in=ACTIVE_STATES)
     try:
         with transaction.atomic():
             found = active.first()
@@ -49,6 +51,19 @@ def queue_refresh(
             return found or Refresh.objects.create(provider=provider, requested_by_id=requester)
     except IntegrityError:  # someone else was quicker by a moment
         return active.get()
+
+
+def queue_due() -> Refresh | None:
+    """A refresh of the lists that are due; None where none is, or where that is under way."""
+    fail_silent()
+    scheduled = Refresh.objects.filter(is_scheduled=True, state__in=ACTIVE_STATES)
+    if scheduled.exists() or not due_calls():
+        return None
+    try:
+        with transaction.atomic():
+            return Refresh.objects.create(is_scheduled=True)
+    except IntegrityError:  # another worker was quicker by a moment
+        return None
 
 
 def claim(refresh_id: int) -> bool:
@@ -60,16 +75,23 @@ def claim(refresh_id: int) -> bool:
 
 
 def finish(refresh_id: int, state: RefreshState, detail: str) -> None:
-    """End a running refresh; one that was set aside meanwhile stays as it is."""
+    """End a running refresh; one that was set aside meanwhile stays as it is.
+
+    One that came too late, because others had renewed its lists, leaves no trace.
+    """
     running = Refresh.objects.filter(pk=refresh_id, state=RefreshState.RUNNING)
+    if state == RefreshState.DONE and running.filter(is_scheduled=True, total=0).delete()[0]:
+        return
     running.update(state=state, detail=detail, finished_at=timezone.now())
 
 
 def fail_silent() -> int:
     """Set aside refreshes whose worker is gone; answer how many."""
-    silent = Refresh.objects.filter(
-        state=RefreshState.RUNNING, heartbeat_at__lt=timezone.now() - SILENT_AFTER
-    )
+    long_ago = timezone.now() - SILENT_AFTER
+    running = Q(state=RefreshState.RUNNING, heartbeat_at__lt=long_ago)
+    # A scheduled one is begun by the worker that made it, or by nobody.
+    never_begun = Q(state=RefreshState.QUEUED, is_scheduled=True, created_at__lt=long_ago)
+    silent = Refresh.objects.filter(running | never_begun)
     return silent.update(
         state=RefreshState.FAILED,
         finished_at=timezone.now(),

@@ -11,7 +11,7 @@ from celery.signals import worker_ready
 from catalog import worker_policy  # noqa: F401 - connects what a worker does at its start
 from catalog.models import Refresh, RefreshState
 from catalog.refresh import refresh
-from catalog.services import claim, fail_silent, finish, prune_refreshes, queue_refresh
+from catalog.services import claim, fail_silent, finish, prune_refreshes, queue_due
 
 SOFT_LIMIT_S = 300
 
@@ -20,9 +20,13 @@ logger = logging.getLogger(__name__)
 
 @shared_task(soft_time_limit=SOFT_LIMIT_S)
 def refresh_all(refresh_id: int | None = None) -> None:
-    """Renew every list; beat calls it without an id."""
-    run(queue_refresh().pk if refresh_id is None else refresh_id)
-    prune_refreshes()
+    """Renew every list; beat calls it without an id, for those that are due."""
+    if refresh_id is None:
+        due = queue_due()
+        refresh_id = due.pk if due else None
+    if refresh_id is not None:
+        run(refresh_id)
+        prune_refreshes()
 
 
 @shared_task(soft_time_limit=SOFT_LIMIT_S)

@@ -29,6 +29,11 @@ reading = [
 refreshing = [
     path("refresh/", refreshes.refresh, name="refresh"),
     path("refreshes/<int:pk>/", refreshes.refresh_detail, name="refresh-detail"),
+    path(
+        "providers/<slug:slug>/refresh-interval/",
+        refreshes.refresh_interval,
+        name="refresh-interval",
+    ),
     path("held-lists/<int:pk>/apply/", held.held_apply, name="held-apply"),
     path("held-lists/<int:pk>/dismiss/", held.held_dismiss, name="held-dismiss"),
 ]

@@ -245,12 +245,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# Each list has its own interval, so beat only looks, this often, whether one is due.
+_LISTS_DUE_EVERY_S = min(60, CATALOG_REFRESH_INTERVAL_S // 60)
 CELERY_BEAT_SCHEDULE = {
-    "refresh the catalog": {
+    "refresh the lists that are due": {
         "task": "catalog.tasks.refresh_all",
-        "schedule": CATALOG_REFRESH_INTERVAL_S,
-        # A refresh that waited longer than the interval is not worth running twice.
-        "options": {"expires": CATALOG_REFRESH_INTERVAL_S},
+        "schedule": _LISTS_DUE_EVERY_S,
+        "options": {"expires": _LISTS_DUE_EVERY_S},
     },
     "settle what a killed worker left": {
         "task": "catalog.tasks.settle",

@@ -30,7 +30,8 @@ class Refresh(models.Model):
 
     provider = models.ForeignKey(
         Provider, null=True, blank=True, on_delete=models.CASCADE, related_name="refreshes"
-    )  # null: all
+    )  # null: all, or where it is scheduled those that are due
+    is_scheduled = models.BooleanField(default=False)
     state = models.CharField(
         max_length=8, choices=RefreshState.choices, default=RefreshState.QUEUED
     )
@@ -50,6 +51,7 @@ class Refresh(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 Coalesce("provider", 0),
+                "is_scheduled",
                 condition=models.Q(state__in=ACTIVE_STATES),
                 name="one_active_refresh",
             ),
@@ -57,6 +59,13 @@ class Refresh(models.Model):
 
     def __str__(self) -> str:
         return f"Refresh {self.pk} ({self.state})"
+
+    @property
+    def scope(self) -> str:
+        """Whose lists it renews: "Groq", "all lists" or "the lists that were due"."""
+        if self.provider is not None:
+            return self.provider.name
+        return "the lists that were due" if self.is_scheduled else "all lists"
 
 
 class RefreshResult(models.Model):

@@ -96,6 +96,11 @@ class Provider(models.Model):
     allows_private_address = models.BooleanField(default=False)
     is_enabled = models.BooleanField(default=True)
     refreshed_at = models.DateTimeField(null=True, blank=True)
+    refresh_every_s = models.PositiveIntegerField(null=True, blank=True)  # the admin's; or all's
+    next_refresh_at = models.DateTimeField(null=True, blank=True)  # null: now
+    refreshing = models.ForeignKey(  # which refresh renews the list now, see catalog.leases
+        "catalog.Refresh", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = models.Manager.from_queryset(ProviderQuerySet)()

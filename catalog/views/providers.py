@@ -11,11 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog import generation
-from catalog.forms import KeyForm
+from catalog.forms import IntervalForm, KeyForm
 from catalog.held import waiting_list
 from catalog.key_check import KeyReport
 from catalog.keys import environment_key
+from catalog.leases import interval
 from catalog.limit_pools import limit_pools
+from catalog.lists import refreshable
 from catalog.models import Origin, Provider, ProviderKey, SiteChoice
 from catalog.offers import offer_lines, with_live
 from catalog.paging import Listing, read_number, read_page
@@ -101,6 +103,7 @@ def provider_context(
     provider: Provider,
     *,
     form: KeyForm | None = None,
+    interval_form: IntervalForm | None = None,
     report: KeyReport | None = None,
     checked: ProviderKey | None = None,
 ) -> dict[str, Any]:
@@ -123,6 +126,8 @@ def provider_context(
         "usable_count": sum(line.is_usable for line in lines),
         "results": provider.results.latest_first()[:LATEST_RESULTS],
         "held": waiting_list(provider),
+        "has_list": bool(refreshable([provider])),
+        "refresh_every_s": interval(provider).total_seconds(),
         "takes_keys": provider.needs_key and not provider.is_retired,
         "is_own": provider.origin == Origin.OWN,
         "is_simulator": provider.origin == Origin.SIMULATOR,
@@ -132,6 +137,7 @@ def provider_context(
             "keys": provider.keys.select_related("added_by"),
             "environment_key": environment_key(provider),
             "key_form": form or KeyForm(provider),
+            "interval_form": interval_form or IntervalForm(provider),
             "report": report or _remembered(checked),
             "checked": checked,
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,8 +16,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
+from catalog.forms import IntervalForm
+from catalog.leases import interval, set_interval
 from catalog.models import ACTIVE_STATES, Provider, Refresh, RefreshResult, RefreshState
 from catalog.services import fail_silent, request_refresh
+from catalog.views.providers import provider_context
+from freellm_site.lib.format import seconds
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 from freellm_site.lib.roles import Role, require_role
 
@@ -58,6 +63,21 @@ def refresh_detail(request: HtmxRequest, pk: int) -> HttpResponse:
     if status == STOP_POLLING:
         trigger_client_event(response, OVER, after="settle")
     return response
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def refresh_interval(request: HtmxRequest, slug: str) -> HttpResponse:
+    """How often this provider's list is asked for."""
+    provider = get_object_or_404(Provider, slug=slug)
+    form = IntervalForm(provider, request.POST)
+    if not form.is_valid():
+        context = provider_context(request, provider, interval_form=form)
+        return render(request, "catalog/provider_detail.html", context, status=422)
+    set_interval(provider, form.every_s)
+    every = seconds(interval(provider).total_seconds())
+    messages.success(request, f"The list of {provider.name} is asked for every {every}.")
+    return redirect(provider)
 
 
 def _progress(found: Refresh) -> dict[str, Any]:

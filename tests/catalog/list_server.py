@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +17,7 @@ class ListServer:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.times: list[float] = []  # time.monotonic() of each request
         self.release = threading.Event()  # answers to paths that end in /slow wait for it
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -52,6 +54,7 @@ class ListServer:
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 server.requests.append((self.path, headers))
+                server.times.append(time.monotonic())
                 if self.path.endswith("/slow"):
                     server.release.wait(timeout=30)
                 status, body = server.answers.get(self.path, (404, b'{"error":"no such list"}'))

@@ -135,3 +135,24 @@ def test_a_viewer_sees_no_switch(viewer_client: Client) -> None:
         assert words not in page
     assert "1 enabled" in page
     assert "Add endpoint" not in viewer_client.get("/catalog/providers/").content.decode()
+
+
+def test_an_admin_sets_how_often_a_list_is_asked_for(
+    admin_client: Client, operator_client: Client
+) -> None:
+    """Empty is as for every list; what is out of bounds is said and stays in the field."""
+    provider = make_provider(slug="wren")
+    address = "/catalog/providers/wren/refresh-interval/"
+    page = admin_client.post(address, {"minutes": "90"}, follow=True).content.decode()
+    assert "about every 1\xa0h 30\xa0min" in page
+    assert 'value="90"' in page
+
+    refused = admin_client.post(address, {"minutes": "2"})
+    assert refused.status_code == 422
+    assert "At least 5 minutes" in refused.content.decode()
+    assert 'value="2"' in refused.content.decode()
+    assert operator_client.post(address, {"minutes": "90"}).status_code == 403
+
+    admin_client.post(address, {"minutes": ""})
+    provider.refresh_from_db()
+    assert provider.refresh_every_s is None

@@ -12,6 +12,7 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
+from catalog.leases import claim_lists, interval
 from catalog.models import (
     Change,
     Offer,
@@ -22,7 +23,15 @@ from catalog.models import (
     RefreshState,
     SiteChoice,
 )
-from catalog.services import claim, fail_silent, finish, queue_refresh, request_refresh
+from catalog.services import (
+    SILENT_AFTER,
+    claim,
+    fail_silent,
+    finish,
+    queue_due,
+    queue_refresh,
+    request_refresh,
+)
 from catalog.sync import sync_catalog
 from catalog.tasks import refresh_all, refresh_one, run
 from gateway.simulator.scenario import default_scenario
@@ -105,14 +114,82 @@ def test_beat_starts_a_refresh_of_its_own(server: ListServer) -> None:
     assert Refresh.objects.get().state == RefreshState.DONE
 
 
-def test_beat_does_not_start_a_second_one() -> None:
-    """While one runs, the scheduled one has nothing to do."""
-    running = queue_refresh()
+def test_beat_does_not_start_a_second_one(server: ListServer) -> None:
+    """While one is under way, and while no list is due."""
+    provider = make_provider(list_url=server.lists("/v1/models", "a-1b"))
+    running = Refresh.objects.create(is_scheduled=True)
     claim(running.pk)
+    refresh_all()
+    assert Refresh.objects.get().state == RefreshState.RUNNING
 
+    running.delete()
+    refresh_all()
+    refresh_all()
+    assert Refresh.objects.count() == 1
+    provider.refresh_from_db()
+    assert provider.next_refresh_at is not None
+    ahead_s = (provider.next_refresh_at - timezone.now()).total_seconds()
+    assert 0.88 < ahead_s / interval(provider).total_seconds() < 1.11
+
+
+def test_a_list_has_an_interval_of_its_own(server: ListServer) -> None:
+    """Who is due is asked, the others are left in peace."""
+    often = make_provider(list_url=server.lists("/often", "a-1b"), refresh_every_s=300)
+    make_provider(list_url=server.lists("/rarely", "b-1b"))
+    refresh_all()
+    often.refresh_from_db()
+    assert often.next_refresh_at is not None
+    assert often.next_refresh_at < timezone.now() + dt.timedelta(seconds=331)
+
+    _let_pass(often)
     refresh_all()
 
-    assert Refresh.objects.get().state == RefreshState.RUNNING
+    assert [path for path, _ in server.requests][2:] == ["/often"]
+    assert Refresh.objects.latest("pk").scope == "the lists that were due"
+
+
+def test_a_list_that_another_refresh_renews_is_left_to_it(server: ListServer) -> None:
+    """Never two at once for one provider, whoever asks; the other's end gives it free."""
+    provider = make_provider(list_url=server.lists("/v1/models", "a-1b"))
+    other = queue_refresh(provider)
+    claim(other.pk)
+    assert claim_lists(other, [provider]) == {provider.pk}
+
+    row = queue_refresh()
+    run(row.pk)
+
+    assert server.requests == []
+    assert "Another refresh was renewing this list" in row.results.get().detail
+    refresh_all()
+    assert server.requests == []
+    finish(other.pk, RefreshState.FAILED, "killed")
+    refresh_all()
+    assert len(server.requests) == 1
+
+
+def test_a_scheduled_refresh_whose_worker_died_at_once_blocks_nobody(server: ListServer) -> None:
+    """It was made and never begun."""
+    make_provider(list_url=server.lists("/v1/models", "a-1b"))
+    long_ago = timezone.now() - SILENT_AFTER - dt.timedelta(seconds=1)
+    Refresh.objects.create(is_scheduled=True, created_at=long_ago)
+    refresh_all()
+    assert len(server.requests) == 1
+
+
+def test_who_comes_too_late_leaves_no_trace(server: ListServer) -> None:
+    """Another worker renewed the lists between the look and the claim."""
+    make_provider(list_url=server.lists("/v1/models", "a-1b"))
+    late = queue_due()
+    assert late is not None
+    Provider.objects.update(next_refresh_at=timezone.now() + dt.timedelta(hours=1))
+    run(late.pk)
+    assert not Refresh.objects.exists()
+    assert server.requests == []
+
+
+def _let_pass(provider: Provider) -> None:
+    """Its interval."""
+    Provider.objects.filter(pk=provider.pk).update(next_refresh_at=timezone.now())
 
 
 def test_a_refresh_whose_worker_was_killed_blocks_nobody(server: ListServer) -> None:
@@ -156,6 +233,7 @@ def test_old_refreshes_are_forgotten_and_their_changes_are_not(server: ListServe
     provider = make_provider(list_url=server.lists("/v1/models", "a-1b"))
     refresh_all()
     Refresh.objects.update(created_at=timezone.now() - dt.timedelta(days=100))
+    Provider.objects.update(next_refresh_at=None)
 
     refresh_all()
 
@@ -275,4 +353,4 @@ def test_a_simulator_that_is_switched_off_is_not_asked() -> None:
 
     refresh_all()
 
-    assert Refresh.objects.get().total == 0
+    assert not Refresh.objects.exists()

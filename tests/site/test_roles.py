@@ -38,6 +38,7 @@ NEEDS: dict[str, Role | None] = {
     "catalog:change-list": Role.VIEWER,
     "catalog:refresh": Role.OPERATOR,
     "catalog:refresh-detail": Role.VIEWER,
+    "catalog:refresh-interval": Role.ADMIN,
     "catalog:held-apply": Role.ADMIN,
     "catalog:held-dismiss": Role.ADMIN,
     "catalog:simulator-switch": Role.ADMIN,
