@@ -118,6 +118,19 @@ SPEED = Chart(
     suffix=" tok/s",
 )
 
+CACHE = Chart(
+    "cache",
+    "Hit rate by tier",
+    "bars",
+    (
+        Trace("memory", "memory", "s1", "--chart-1"),
+        Trace("disk", "disk", "s4", "--chart-4"),
+        Trace("redis", "Redis", "s3", "--chart-3"),
+        Trace("flight", "joined in flight", "s6", "--chart-6"),
+    ),
+    suffix=" %",
+)
+
 
 def figure_fields(
     chart: Chart, times: Sequence[str], columns: Mapping[str, Column], tick_format: str = "%H:%M"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.utils import timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,15 @@ class Range:
     def first_s(self, now_s: float) -> int:
         """Where the first step starts, so that the step of `now_s` is the last one."""
         return int(now_s) // self.step_s * self.step_s - self.span_s + self.step_s
+
+
+def clock_times(starts: Iterable[int]) -> list[str]:
+    """Unix times as Plotly reads them: clock times of the site's zone, without it."""
+    zone = timezone.get_current_timezone()
+    return [
+        datetime.fromtimestamp(start, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+        for start in starts
+    ]
 
 
 DAY_S = 86_400

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
+from monitoring.caching.sampler import CACHE
 from monitoring.sampling import Sampler, sampling
 
-SAMPLERS: Sequence[Sampler] = ()
+SAMPLERS: Sequence[Sampler] = (CACHE,)
 
 
 def watching() -> AbstractAsyncContextManager[None]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from django.utils import timezone
-
 from freellm_site.lib import format as formats
 from monitoring.models import Course
-from monitoring.ranges import LIVE, Range
+from monitoring.ranges import LIVE, Range, clock_times
 from monitoring.series import PERCENTILES, Column, Measure, Picture, Series, Step
 from monitoring.subjects import EVERYTHING, OF_A_PROVIDER, Kind, Subject
 
@@ -70,12 +67,7 @@ class Traffic:
 
     @cached_property
     def times(self) -> list[str]:
-        """The steps' starts as Plotly reads them: clock times of the site's zone, without it."""
-        zone = timezone.get_current_timezone()
-        return [
-            datetime.fromtimestamp(start, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-            for start in self.series.starts
-        ]
+        return clock_times(self.series.starts)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -184,10 +176,9 @@ class Traffic:
         return self.range.step_s if self.range is LIVE else 0
 
     def _calls_query(self, start_s: int) -> str:
-        zone = timezone.get_current_timezone()
         since, until = (
-            datetime.fromtimestamp(at_s, UTC).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
-            for at_s in (start_s - self.lead_s, start_s + self.range.step_s)
+            one.replace(" ", "T")
+            for one in clock_times([start_s - self.lead_s, start_s + self.range.step_s])
         )
         span = urlencode({"since": since, "until": until}, safe=":")
         return "&".join(filter(None, [self.subject.query, span]))

@@ -26,7 +26,7 @@ from gateway.cache.shelf import Shelf
 from gateway.cache.tiers import Found, Tiers
 from gateway.clock import Clock
 from gateway.errors import NotCached
-from gateway.policy import PolicySource
+from gateway.policy import Policy, PolicySource
 from gateway.store import Store
 from gateway.types import CacheMode
 
@@ -146,6 +146,11 @@ class Cache:
     @property
     def shelf(self) -> Shelf:
         return self._tiers.shelf
+
+    @property
+    def policy(self) -> Policy:
+        """In force now: how long what is kept, and in how much room."""
+        return self._policy.current()
 
     async def counters(self, day: str) -> dict[str, int]:
         """Of a day (YYYY-MM-DD, UTC), as {"completion:memory:hits": 3, ...}."""

@@ -52,6 +52,18 @@ class Stock:
     is_whole: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The memory of all that lies in Redis, not of the cache alone; `most_bytes` 0: no bound.
+
+    `evicted` is what Redis has thrown out for want of room since it was started.
+    """
+
+    used_bytes: int
+    most_bytes: int
+    evicted: int
+
+
 class Shelf:
     """Every method raises StoreAwayError while Redis is away."""
 
@@ -91,6 +103,13 @@ class Shelf:
             if at == "0":
                 break
         return Stock(by_kind, is_whole=at == "0")
+
+    async def room(self) -> Room:
+        replies = await self._ask([("INFO", "memory"), ("INFO", "stats")])
+        lines = b"".join(replies).decode().splitlines()
+        told = dict(line.split(":", 1) for line in lines if ":" in line)
+        names = ("used_memory", "maxmemory", "evicted_keys")
+        return Room(*(int(told.get(name, 0)) for name in names))
 
     async def clear(self, kinds: Iterable[str]) -> int:
         """Remove what is void of these kinds, for a few seconds at most; how many went."""

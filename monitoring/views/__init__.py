@@ -1,11 +1,23 @@
 """The pages of monitoring; one module per page."""
 
+from monitoring.views.cache import (
+    cache,
+    cache_clear,
+    cache_entries,
+    cache_entry,
+    cache_figures,
+)
 from monitoring.views.calls import call_detail, call_export, call_list
 from monitoring.views.live import live_events
 from monitoring.views.overview import dismiss_first_steps, overview
 from monitoring.views.traffic import traffic, traffic_figures, traffic_rows
 
 __all__ = [
+    "cache",
+    "cache_clear",
+    "cache_entries",
+    "cache_entry",
+    "cache_figures",
     "call_detail",
     "call_export",
     "call_list",

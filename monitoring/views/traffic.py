@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Provider
 from monitoring import charts, live
+from monitoring.exporting import csv_file
 from monitoring.getting_started import COOKIE_AGE_S, WATCHED_COOKIE
 from monitoring.health import ProviderHealth, provider_healths
 from monitoring.history import picture_of
@@ -89,13 +88,8 @@ def traffic_figures(request: HttpRequest) -> HttpResponse:
         return render(request, "monitoring/_figure_rows.html", context)
     if problem:
         return HttpResponse(problem, status=400, content_type="text/plain; charset=utf-8")
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["start", *shown.columns])
-    writer.writerows(zip(shown.times, *shown.columns.values(), strict=True))
-    response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="traffic-{shown.range.key}.csv"'
-    return response
+    rows = zip(shown.times, *shown.columns.values(), strict=True)
+    return csv_file(f"traffic-{shown.range.key}", ["start", *shown.columns], rows)
 
 
 def traffic_of(range_: Range, subject: Subject = EVERYTHING, by: Kind = Kind.PROVIDER) -> Traffic:

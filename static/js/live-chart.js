@@ -38,7 +38,8 @@
   };
 
   const show = (state) => {
-    if ("liveHeld" in document.body.dataset) return;
+    // Nor does a question lose the row it was asked about.
+    if ("liveHeld" in document.body.dataset || document.querySelector("dialog[open]")) return;
     // The page of an empty house has no charts to fill; with its first call it gets them.
     if ("empty" in root.dataset) {
       if (state.calls) location.reload();

@@ -73,11 +73,24 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:traffic-figures": Role.VIEWER,
     "monitoring:live": Role.VIEWER,
     "monitoring:live-page": Role.VIEWER,
+    "monitoring:cache": Role.VIEWER,
+    "monitoring:cache-figures": Role.VIEWER,
+    "monitoring:cache-clear": Role.ADMIN,
+    "monitoring:cache-entries": Role.VIEWER,
+    "monitoring:cache-entry": Role.ADMIN,
     "monitoring:call-list": Role.VIEWER,
     "monitoring:call-export": Role.VIEWER,
     "monitoring:call-detail": Role.VIEWER,
 }
-PARTS = {"pk": 1, "slug": "nothing", "token": "nothing", "call_id": "nothing", "page": "traffic"}
+PARTS = {
+    "pk": 1,
+    "slug": "nothing",
+    "token": "nothing",
+    "call_id": "nothing",
+    "page": "traffic",
+    "kind": "completion",
+    "name": "nothing",
+}
 FORMS = {"playground:export": "md", "monitoring:call-export": "csv"}
 RANKS = [None, Role.VIEWER, Role.OPERATOR, Role.ADMIN]
 

@@ -1,0 +1,1 @@
+"""The cache, seen by who looks after it."""
