@@ -112,8 +112,10 @@ class Attempts:
         """The attempt alone, unless it is to be joined by another when it is late."""
         attempt, items = race.attempt, self._passed(race.attempt)
         call, retry = attempt.call, self._policy(attempt.target).retry
+        if not retry.hedging:
+            return items
         late_s = self.latencies.p95_s(attempt.target, is_streamed=call.is_streamed)
-        if not retry.hedging or late_s is None:
+        if late_s is None:
             return items
 
         def second() -> Runner | None:

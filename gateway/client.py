@@ -14,7 +14,6 @@ from pathlib import Path
 
 from gateway.admission import Admissions
 from gateway.attempts import Attempting, Attempts
-from gateway.background import Background
 from gateway.cache.cache import Cache
 from gateway.cache.completions import CompletionCache
 from gateway.cache.tiers import Tiers
@@ -62,7 +61,6 @@ class Gateway:
         self.policy = policy
         self._sink = sink
         self._clock = clock
-        self._background = Background()
         self._tiers = Tiers(store, policy, clock, cache_folder)
         self._completions = CompletionCache(self._tiers, store, policy, clock)
         self.cache = Cache(self._tiers, store, policy, clock)  # for any other kind of data
@@ -251,12 +249,11 @@ class Gateway:
 
     async def tell(self, event: CallEvent) -> None:
         """Tell of a call that whoever carried it out can no longer tell of."""
-        await self._sink.emit(event)
+        self._sink.emit(event)
 
     async def drain(self) -> None:
         """Wait until everything that is told after an answer (events, real usage) is told."""
         await self._admissions.drain()
-        await self._background.drain()
         await self.cache.drain()
         await self._tiers.drain()
         await self._store.drain()
@@ -280,8 +277,7 @@ class Gateway:
             outcome, detail = Outcome.UNAVAILABLE, "Something inside the engine failed."
             raise
         finally:
-            event = call.event(outcome, completion, detail)
-            self._background.later(self._sink.emit(event))
+            self._sink.emit(call.event(outcome, completion, detail))
 
     def _answered(self, call: Call, targets: Sequence[Target]) -> Attempting:
         """From the cache, from an equal call under way, or from a target."""

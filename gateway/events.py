@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Protocol
 
 from gateway import keys
@@ -63,15 +65,15 @@ def _plain(value: CallEvent | Attempt, names: Sequence[str]) -> dict[str, Any]:
 
 
 class EventSink(Protocol):
-    """Hears of every call once it is over. Must return quickly and never raise."""
+    """Hears of every call once it is over. Must return at once and never raise."""
 
-    async def emit(self, event: CallEvent) -> None: ...
+    def emit(self, event: CallEvent) -> None: ...
 
 
 class NullEventSink:
     """Hears everything and tells nobody."""
 
-    async def emit(self, event: CallEvent) -> None: ...
+    def emit(self, event: CallEvent) -> None: ...
 
 
 class RedisEventSink:
@@ -83,27 +85,30 @@ class RedisEventSink:
         self._lost = 0
         store.when_back(self.flush)
 
-    async def emit(self, event: CallEvent) -> None:
+    def emit(self, event: CallEvent) -> None:
         if len(self._waiting) == _BUFFERED_EVENTS:
             self._lost += 1
         self._waiting.append(event.to_json())
-        await self.flush()
+        if not self._store.is_degraded:
+            self._append()
 
     async def flush(self) -> None:
-        """Append what waits. An append whose answer is lost is repeated: at least once."""
+        self._append()
+
+    def _append(self) -> None:
+        """What waits. An append whose answer is lost is repeated: at least once."""
         batch = tuple(self._waiting)
         self._waiting.clear()
-        if not batch:
-            return
+        if batch:
+            appended = self._store.ask(*map(_append, batch))
+            appended.add_done_callback(partial(self._heard, batch))
 
-        try:
-            await self._store.ask(*map(_append, batch))
-        except StoreAwayError:
+    def _heard(self, batch: Sequence[str], appended: asyncio.Future[list[Any]]) -> None:
+        if isinstance(appended.exception(), StoreAwayError):
             room = _BUFFERED_EVENTS - len(self._waiting)  # others may have come meanwhile
             self._lost += max(0, len(batch) - room)
             self._waiting.extendleft(reversed(batch[-room:] if room else ()))
-            return
-        if self._lost:
+        elif self._lost:
             logger.warning("%d call events were lost while Redis was away.", self._lost)
             self._lost = 0
 

@@ -1,10 +1,14 @@
-"""The wire: one httpx client per event loop, explicit timeouts, bounded answers."""
+"""The wire: one httpx transport per event loop, explicit timeouts, bounded answers.
+
+What httpx's client adds to its transport is to follow redirects, keep cookies and read passwords
+from the environment: three ways in which one account's key or cookie could travel where it must
+not. So the transport is used without the client (docs/decisions/0009-transport.md).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import http.cookiejar
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -36,6 +40,7 @@ from gateway.policy import TimeoutPolicy
 # Some providers refuse calls without a user agent, and some the default ones of libraries.
 USER_AGENT = "FreeLLM/0.1 (self-hosted gateway)"
 _PACKINGS = ("gzip", "deflate")
+_HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": ", ".join(_PACKINGS)}
 _MAX_CONNECTIONS = 1000  # the dispatcher bounds concurrency; this bounds sockets
 _IDLE_S = 20.0  # below the usual 30 to 60 s after which servers drop idle connections
 
@@ -72,13 +77,7 @@ class Incoming:
             return piece
         with _translated(within_s, waiting_for):
             async with asyncio.timeout(within_s):
-                piece = await anext(self._pieces, b"")
-        self._left -= len(piece)
-        if self._left < 0:
-            raise MalformedReply(
-                f"The answer is longer than {self._max_bytes / 1e6:.3g} MB.", status=self.status
-            )
-        return piece
+                return self._counted(await anext(self._pieces, b""))
 
     def put_back(self, piece: bytes) -> None:
         """Let the next `read` give what was only looked at."""
@@ -86,32 +85,39 @@ class Incoming:
 
     async def read_all(self, within_s: float, waiting_for: str) -> bytes:
         """The rest of the body, within one time for all of it."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + within_s
-        pieces = []
-        while piece := await self.read(max(0.001, until - loop.time()), waiting_for):
-            pieces.append(piece)
+        pieces, self._put_back = [self._put_back], b""
+        with _translated(within_s, waiting_for):
+            async with asyncio.timeout(within_s):
+                pieces += [self._counted(piece) async for piece in self._pieces]
         return b"".join(pieces)
+
+    def _counted(self, piece: bytes) -> bytes:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise MalformedReply(
+                f"The answer is longer than {self._max_bytes / 1e6:.3g} MB.", status=self.status
+            )
+        return piece
 
 
 class Transport:
     """Opened once per event loop. Redirects are answers here: a key never follows one.
 
-    Two clients, because what may be reached differs by target: one for public addresses only,
-    one that also reaches private ones (own endpoints, the simulator).
+    There are two pools, because what may be reached differs by target: one for public addresses
+    only, one that also reaches private ones (own endpoints, the simulator).
     """
 
     def __init__(self, check_address: AddressCheck | None = None) -> None:
         self._checks = {True: _both(never_metadata, check_address)}
         self._checks[False] = _both(only_public, check_address)
-        self._clients = {key: _new_client(check) for key, check in self._checks.items()}
+        self._pools = {key: _new_pool(check) for key, check in self._checks.items()}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for client in self._clients.values():
-            await client.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
     @asynccontextmanager
     async def exchange(
@@ -124,12 +130,11 @@ class Transport:
         max_bytes: int | None = None,
     ) -> AsyncIterator[Incoming]:
         """Send and give the answer once its head is there. Leaving early drops the connection."""
-        client = self._clients[allows_private]
         with _translated(head_within_s, "the first sign of an answer"):
-            request = self._built(client, outgoing, timeouts, head_within_s)
+            request = _built(outgoing, timeouts, head_within_s)
             check_literal(request.url.host, self._checks[allows_private])
             async with asyncio.timeout(head_within_s):
-                response = await client.send(request, stream=True)
+                response = await self._pools[allows_private].handle_async_request(request)
         try:
             _check_packing(response)
             yield Incoming(response, max_bytes or timeouts.max_reply_bytes)
@@ -137,23 +142,28 @@ class Transport:
             with suppress(httpx.HTTPError, aiohttp.ClientError, OSError):
                 await response.aclose()
 
-    @staticmethod
-    def _built(
-        client: httpx.AsyncClient, outgoing: OutgoingRequest, timeouts: TimeoutPolicy, read_s: float
-    ) -> httpx.Request:
-        return client.build_request(
-            outgoing.method,
-            outgoing.url,
-            headers=dict(outgoing.headers),
-            content=outgoing.body,
-            timeout=httpx.Timeout(
-                connect=timeouts.connect_s,
-                # The exact bounds are set around each read; this one is the safety net.
-                read=max(read_s, timeouts.stall_s) + 1,
-                write=timeouts.write_s,
-                pool=timeouts.pool_s,
-            ),
-        )
+
+def _built(outgoing: OutgoingRequest, timeouts: TimeoutPolicy, read_s: float) -> httpx.Request:
+    bounds = {
+        "connect": timeouts.connect_s,
+        # The exact bounds are set around each read; this one is the safety net.
+        "read": max(read_s, timeouts.stall_s) + 1,
+        "write": timeouts.write_s,
+        "pool": timeouts.pool_s,
+    }
+    return httpx.Request(
+        outgoing.method,
+        _parsed(outgoing.url),
+        headers={**_HEADERS, **outgoing.headers},
+        content=outgoing.body,
+        extensions={"timeout": bounds},
+    )
+
+
+@functools.lru_cache(maxsize=1_000)
+def _parsed(url: str) -> httpx.URL:
+    """The same few in every call; raises httpx.InvalidURL."""
+    return httpx.URL(url)
 
 
 def _check_packing(response: httpx.Response) -> None:
@@ -185,8 +195,8 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _new_client(check: AddressCheck) -> httpx.AsyncClient:
-    """A client over aiohttp: a quarter of the CPU of httpx's own transport (measured)."""
+def _new_pool(check: AddressCheck) -> httpx.AsyncBaseTransport:
+    """Connections of aiohttp: a quarter of the CPU of httpx's own transport (measured)."""
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -198,14 +208,7 @@ def _new_client(check: AddressCheck) -> httpx.AsyncClient:
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     # One host serves many accounts: a cookie of one must not travel with the key of another.
-    no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.AsyncClient(
-        transport=AiohttpTransport(verify=_tls(), client=session),
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": ", ".join(_PACKINGS)},
-        cookies=no_cookies,
-        follow_redirects=False,
-        trust_env=False,
-    )
+    return AiohttpTransport(verify=_tls(), client=session)
 
 
 @contextmanager

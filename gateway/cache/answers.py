@@ -58,7 +58,7 @@ def answer_key(request: ChatRequest, target: Target) -> str:
 
 def flight_key(answer_keys: list[str]) -> str:
     """Calls with the same targets in the same order wait for one another."""
-    return digest(answer_keys)
+    return answer_keys[0] if len(answer_keys) == 1 else digest(answer_keys)
 
 
 def tags(request: ChatRequest, target: Target) -> tuple[str, ...]:

@@ -203,16 +203,14 @@ class Cache:
         kind, names = wanted.kind, [wanted.name]
         fresh_s = self._policy.current().lifetimes.of(kind.name).fresh_s
 
-        async def read(replies: Sequence[Any]) -> Entry | None:
-            found = await self._tiers.found(kind, names, replies)
+        async def read(newest: Any, kept: Sequence[bytes | None]) -> Entry | None:
+            found = await self._tiers.found(kind, names, newest, kept)
             if found is None or not _is_readable(kind, found.entry):
                 return None
             is_fresh = found.entry.is_negative or found.age_s <= fresh_s
             return found.entry if is_fresh else None
 
-        look: Look[Entry] = Look(self._tiers.look(kind, names), read)
-        if kind.is_secret:
-            look = Look((), _nothing_found)
+        look = Look(self._tiers.places(kind, names), read)
         async with self._flights.turn(f"{kind.name}:{wanted.name}", look) as turn:
             if turn.result is not None:
                 if turn.is_shared:
@@ -267,7 +265,3 @@ def _is_readable(kind: Kind[Any], entry: Entry) -> bool:
 
 async def _nothing() -> Any:
     raise NotThere
-
-
-async def _nothing_found(_: Sequence[Any]) -> None:
-    return None

@@ -60,7 +60,7 @@ class CompletionCache:
         if kept is None and call.request.cache is CacheMode.ONLY:
             raise NotCached("No answer to this request is kept.")
         try:
-            async with aclosing(self._of(asked, kept, fresh)) as items:
+            async with aclosing(self._items(asked, kept, fresh)) as items:
                 async for item in items:
                     yield item
         except GatewayError as error:
@@ -70,18 +70,12 @@ class CompletionCache:
             for item in replayed(self._given(asked.call, stale, stale.cached)):
                 yield item
 
-    async def _of(
-        self, asked: _Asked, kept: Completion | None, fresh: Callable[[], Items]
-    ) -> Items:
-        if kept is None and asked.names and self._shares(asked.call):
-            items = self._together(asked, fresh)
-        elif kept is None:
-            items = self._keeping(asked, fresh)
-        else:
-            items = _replay(self._given(asked.call, kept, kept.cached))
-        async with aclosing(items):
-            async for item in items:
-                yield item
+    def _items(self, asked: _Asked, kept: Completion | None, fresh: Callable[[], Items]) -> Items:
+        if kept is not None:
+            return _replay(self._given(asked.call, kept, kept.cached))
+        if asked.names and self._shares(asked.call):
+            return self._together(asked, fresh)
+        return self._keeping(asked, fresh)
 
     async def _kept(self, asked: _Asked) -> tuple[Completion | None, Completion | None]:
         """What may be given, and what may be given only if nothing else can be had."""
@@ -126,13 +120,13 @@ class CompletionCache:
                 raise
 
     async def _turn(self, asked: _Asked, stack: AsyncExitStack) -> Turn[Completion]:
-        async def read(replies: Sequence[Any]) -> Completion | None:
-            found = await self._tiers.found(COMPLETION, asked.names, replies)
+        async def read(newest: Any, kept: Sequence[bytes | None]) -> Completion | None:
+            found = await self._tiers.found(COMPLETION, asked.names, newest, kept)
             lifetime = self._policy.current().lifetimes.of(COMPLETION.name)
             is_fresh = found is not None and found.age_s <= lifetime.fresh_s
             return self._read(asked, found) if is_fresh else None
 
-        look = Look(self._tiers.look(COMPLETION, asked.names), read)
+        look = Look(self._tiers.places(COMPLETION, asked.names), read)
         try:
             async with asyncio.timeout(asked.call.remaining_s):
                 turn = self._flights.turn(flight_key(asked.names), look)

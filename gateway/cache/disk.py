@@ -37,6 +37,7 @@ _PRAGMAS = (
 )
 _BUSY_S = 1.0
 _ROOM_AFTER_EVICTION = 0.9  # of the bound, so that not every write has to evict
+_GATHERED_S = 0.05
 _REST_S = 5.0  # after a failure
 
 T = TypeVar("T")
@@ -58,7 +59,9 @@ class Disk:
         self._folder = folder
         self._reader = _Thread(folder, "cache-reader")
         self._writer = _Thread(folder, "cache-writer")
-        self._waiting: list[Write] = []
+        self._waiting: dict[Name, Write] = {}
+        self._underway: dict[Name, Write] = {}
+        self._hurry = asyncio.Event()
         self._used: set[Name] = set()
         self._writing: asyncio.Future[None] | None = None
         self.evicted: dict[str, int] = {}
@@ -66,6 +69,8 @@ class Disk:
     async def find(self, names: Sequence[Name]) -> list[Entry | None]:
         if self._folder is None:
             return [None] * len(names)
+        if any(one in self._waiting or one in self._underway for one in names):
+            await self.drain()
         found = await self._reader.run(lambda db: [_read(db, one) for one in names])
         return found or [None] * len(names)
 
@@ -74,17 +79,17 @@ class Disk:
         self._used.add(name)
 
     def keep(self, write: Write, max_bytes: int) -> None:
-        """Soon; writes of the same moment go down together."""
+        """Soon; writes of about the same moment go down together, which costs a part of it."""
         if self._folder is None or max_bytes == 0 or write.for_s <= 0:
             return
-        self._waiting.append(write)
+        self._waiting[write.name] = write
         if self._writing is None or self._writing.done():
             self._writing = asyncio.ensure_future(self._write_all(max_bytes))
 
     async def drop(self, names: Iterable[Name]) -> None:
         """Forget these; also those that are still to be written."""
         gone = set(names)
-        self._waiting = [one for one in self._waiting if one.name not in gone]
+        self._waiting = {name: one for name, one in self._waiting.items() if name not in gone}
         if self._folder is not None:
             await self._writer.run(lambda db: _delete(db, gone))
 
@@ -98,6 +103,7 @@ class Disk:
         """By kind."""
         if self._folder is None:
             return {}
+        await self.drain()
         query = "SELECT kind, count(*), total(length(data)) FROM entries GROUP BY kind"
         rows = await self._reader.run(lambda db: db.execute(query).fetchall())
         return {kind: Amount(count, int(size)) for kind, count, size in rows or ()}
@@ -107,6 +113,7 @@ class Disk:
         return taken
 
     async def drain(self) -> None:
+        self._hurry.set()
         while self._writing is not None and not self._writing.done():
             await asyncio.wait([self._writing])
 
@@ -116,10 +123,15 @@ class Disk:
         await self._writer.close()
 
     async def _write_all(self, max_bytes: int) -> None:
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), _GATHERED_S)
         while self._waiting:
-            batch, self._waiting = self._waiting, []
+            self._underway, self._waiting = self._waiting, {}
             used, self._used = self._used, set()
+            batch = list(self._underway.values())
             evicted = await self._writer.run(partial(_put, batch, used, max_bytes))
+            self._underway = {}
             for kind, count in (evicted or {}).items():
                 self.evicted[kind] = self.evicted.get(kind, 0) + count
 

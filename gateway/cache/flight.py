@@ -16,8 +16,9 @@ from typing import Any, Generic, TypeVar
 
 from gateway import keys
 from gateway.policy import PolicySource
-from gateway.store import Command, Script, Store, StoreAwayError
+from gateway.store import Script, Store, StoreAwayError
 
+_TAKE = Script("cache/lua/take.lua")
 _RELEASE = Script("cache/lua/release.lua")
 _EXTEND = Script("cache/lua/extend.lua")
 _FIRST_LOOK_S = 0.01
@@ -29,13 +30,14 @@ Landed = asyncio.Future[T | Exception | None]
 
 @dataclass(frozen=True, slots=True)
 class Look(Generic[T]):
-    """How to look once more, together with the lock: another may have brought it meanwhile.
+    """How to look once more before the lock is taken: another may have brought it meanwhile.
 
-    `read` gets the replies to `commands` and gives what was found.
+    `keys` are the marks of what was made void, then where it would be kept; none where it never
+    is. `read` gets the newest mark and what is kept there, and gives what of that is of use.
     """
 
-    commands: Sequence[Command]
-    read: Callable[[Sequence[Any]], Awaitable[T | None]]
+    keys: Sequence[str]
+    read: Callable[[Any, Sequence[bytes | None]], Awaitable[T | None]]
 
 
 class Turn(Generic[T]):
@@ -74,12 +76,15 @@ class Flights(Generic[T]):
             return
         landed: Landed[T] = asyncio.get_running_loop().create_future()
         self._under_way[name] = landed
+        lock: _Lock | None = None
         try:
-            async with self._first(name, look) as found:
-                if found is not None:
-                    landed.set_result(found)
-                yield Turn(landed, found)
+            lock, found = await self._first(name, look)
+            if found is not None:
+                landed.set_result(found)
+            yield Turn(landed, found)
         finally:
+            if lock is not None:
+                lock.give_back()
             if self._under_way.get(name) is landed:
                 del self._under_way[name]
             if not landed.done():
@@ -100,60 +105,34 @@ class Flights(Generic[T]):
                 return result, False
         return None, False
 
-    @asynccontextmanager
-    async def _first(self, name: str, look: Look[T]) -> AsyncIterator[T | None]:
-        """Be the first of all processes, or give what the one before has left in the cache."""
+    async def _first(self, name: str, look: Look[T]) -> tuple[_Lock | None, T | None]:
+        """Be the first of all processes, or have what the one before has left in the cache."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._policy.current().cache.flight_wait_s
         while True:
-            async with self._lock(name, look) as (is_ours, found):
-                if is_ours or found is not None or loop.time() >= until:
-                    yield found
-                    return
+            lock, found = await self._locked(name, look)
+            if lock.is_ours or found is not None or loop.time() >= until:
+                return lock, found
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._given_back(name)
 
-    @asynccontextmanager
-    async def _lock(self, name: str, look: Look[T]) -> AsyncIterator[tuple[bool, T | None]]:
-        """Try to be the one of all processes; held until the block ends.
-
-        Gives whether we are, and what the look has found, which travels in the same trip.
-        """
-        token, lock = uuid.uuid4().hex, keys.flight(name)
+    async def _locked(self, name: str, look: Look[T]) -> tuple[_Lock, T | None]:
+        """What is kept; where nothing is, try to be the one of all processes in the same trip."""
         ttl_ms = int(self._policy.current().cache.flight_ttl_s * 1000)
-        holding: asyncio.Task[None] | None = None
-        locked: Any = True
-        found: T | None = None
+        lock = _Lock(self._store, keys.flight(name), ttl_ms)
         try:
-            take = ("SET", lock, token, "NX", "PX", ttl_ms)
-            locked, *replies = await self._store.ask(take, *look.commands)
-            if locked is not None:
-                holding = asyncio.create_task(self._hold(lock, token, ttl_ms))
-            found = await look.read(replies)
+            newest, kept = await lock.take(look.keys)
+            found = await look.read(newest, kept)
+            if found is None and any(kept):  # it is of no use
+                await lock.take(())
         except StoreAwayError:
-            pass  # each process for itself
-        except asyncio.CancelledError:
-            self._let_go(holding, lock, token)  # it may have become ours
+            lock.is_ours = True  # each process for itself
+            return lock, None
+        except BaseException:
+            lock.give_back()  # it may have become ours
             raise
-        try:
-            yield locked is not None, found
-        finally:
-            if holding is not None:
-                self._let_go(holding, lock, token)
-
-    def _let_go(self, holding: asyncio.Task[None] | None, lock: str, token: str) -> None:
-        if holding is not None:
-            holding.cancel()
-        self._store.run(_RELEASE, [lock], [token])
-
-    async def _hold(self, lock: str, token: str, ttl_ms: int) -> None:
-        """Extend it until it is lost; cancelled by the one who holds it."""
-        with suppress(StoreAwayError):
-            is_ours = True
-            while is_ours:
-                await asyncio.sleep(ttl_ms / 3000)
-                is_ours = bool(await self._store.run(_EXTEND, [lock], [token, ttl_ms]))
+        return lock, found
 
     async def _given_back(self, name: str) -> None:
         """Wait until nobody holds the lock any more."""
@@ -162,3 +141,49 @@ class Flights(Generic[T]):
             while (await self._store.ask(("EXISTS", keys.flight(name))))[0]:
                 await asyncio.sleep(pause_s)
                 pause_s = min(_LONGEST_LOOK_S, pause_s * 1.5)
+
+
+class _Lock:
+    """Of all processes, extended from when it `is_ours` until it is given back or lost.
+
+    By a timer rather than a task: most flights are over before it is due, and a task for each
+    would cost more than all else that is done here.
+    """
+
+    def __init__(self, store: Store, key: str, ttl_ms: int) -> None:
+        self.is_ours = False
+        self._store = store
+        self._key = key
+        self._token = uuid.uuid4().hex
+        self._ttl_ms = ttl_ms
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_settled = False  # somebody else has it, or we gave it back
+
+    async def take(self, places: Sequence[str]) -> tuple[Any, Sequence[bytes | None]]:
+        """Unless something is kept at one of the places: the newest mark, and what is kept."""
+        args = (self._token, self._ttl_ms)
+        is_ours, newest, kept = await self._store.run(_TAKE, (self._key, *places), args)
+        self.is_ours, self._is_settled = bool(is_ours), not is_ours
+        if is_ours:
+            self._extend_later()
+        return newest, kept
+
+    def give_back(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._is_settled:
+            self._is_settled = True
+            self._store.run(_RELEASE, [self._key], [self._token])
+
+    def _extend_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._ttl_ms / 3000, self._extend)
+
+    def _extend(self) -> None:
+        asked = self._store.run(_EXTEND, [self._key], [self._token, self._ttl_ms])
+        asked.add_done_callback(self._extended)
+
+    def _extended(self, asked: asyncio.Future[Any]) -> None:
+        """Where it was lost, or Redis is away, there is nothing more to extend."""
+        if not self._is_settled and asked.exception() is None and asked.result():
+            self._extend_later()

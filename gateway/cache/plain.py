@@ -40,12 +40,18 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _plain(value: object) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: getattr(value, one.name) for one in fields(value)}
+def _plain(value: Any) -> Any:
+    if names := _names(type(value)):
+        return {name: getattr(value, name) for name in names}
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"A {type(value).__name__} has no plain form.")
+
+
+@lru_cache(maxsize=200)
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a dataclass; of anything else none."""
+    return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _canonical(value: object) -> Any:

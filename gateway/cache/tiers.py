@@ -20,7 +20,7 @@ from gateway.cache.shelf import Shelf
 from gateway.cache.voids import Voids, kind_mark, name_mark, tag_mark
 from gateway.clock import Clock
 from gateway.policy import Lifetime, Policy, PolicySource
-from gateway.store import Command, Store, StoreAwayError
+from gateway.store import Store, StoreAwayError
 
 MEMORY, DISK, REDIS = "memory", "disk", "redis"
 
@@ -70,19 +70,26 @@ class Tiers:
         if kind.is_secret:
             return None
         try:
-            reply, newest = await self._store.ask(*self.look(kind, names))
-            return await self.found(kind, names, (reply, newest))
+            packed, newest = await self._store.ask(
+                ("MGET", *self.places(kind, names)[1:]), self._voids.question()
+            )
+            return await self.found(kind, names, newest, packed)
         except StoreAwayError:
             return None
 
-    def look(self, kind: Kind[Any], names: Sequence[str]) -> tuple[Command, ...]:
-        """What to ask Redis, together with other things; the replies are for `found`."""
-        return ("MGET", *(keys.cached(kind.name, one) for one in names)), self._voids.question()
+    @staticmethod
+    def places(kind: Kind[Any], names: Sequence[str]) -> Sequence[str]:
+        """Where to look in Redis, as `flight.Look` wants it; what is there is for `found`."""
+        if kind.is_secret:
+            return ()
+        return keys.CACHE_VOIDS, *(keys.cached(kind.name, one) for one in names)
 
     async def found(
-        self, kind: Kind[Any], names: Sequence[str], replies: Sequence[Any]
+        self, kind: Kind[Any], names: Sequence[str], newest: Any, packed: Sequence[bytes | None]
     ) -> Found | None:
-        packed, newest = replies
+        """The first of `packed` that is of use; `newest` is the last mark of what was made void."""
+        if not packed:
+            return None
         if await self._voids.hear(newest):
             await self._disk.sweep(self._voids.is_void)
         lifetime = self._policy.current().lifetimes.of(kind.name)

@@ -50,6 +50,8 @@ class Voids:
         return self._numbers.get(_NEWEST, 0)
 
     def is_void(self, name: Name, entry: Entry) -> bool:
+        if not self._numbers:
+            return False
         marks = (_ALL, kind_mark(name[0]), name_mark(name), *map(tag_mark, entry.tags))
         return any(self._numbers.get(mark, 0) > entry.stamp for mark in marks)
 

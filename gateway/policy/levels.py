@@ -56,20 +56,23 @@ class StaticPolicy:
 
     policy: Policy = field(default_factory=Policy)
     overrides: Overrides = field(default_factory=dict)
-    _effective: dict[Scope, Policy] = field(default_factory=dict, repr=False, compare=False)
+    # By provider and model. Asked for a dozen times in each call: a tuple is found quickest.
+    _effective: dict[tuple[str, str], Policy] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for scope in sorted(self.overrides):  # the widest first
-            self._effective[scope] = self._layered(scope)
+            self._effective[scope.provider, scope.model] = self._layered(scope)
 
     def current(self) -> Policy:
-        return self._effective.get(Scope(), self.policy)
+        return self._effective.get(("", ""), self.policy)
 
     def at(self, provider: str, model: str = "") -> Policy:
-        for scope in (Scope(provider, model), Scope(provider)):
-            if (effective := self._effective.get(scope)) is not None:
-                return effective
-        return self.current()
+        found = self._effective
+        if not found:
+            return self.policy
+        return found.get((provider, model)) or found.get((provider, "")) or self.current()
 
     def _layered(self, scope: Scope) -> Policy:
         policy = self.policy

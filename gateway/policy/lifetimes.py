@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from gateway.policy.fields import Group, Reach, tunable
@@ -106,14 +107,7 @@ class LifetimePolicy(Group):
 
     def of(self, kind: str) -> Lifetime:
         """Of one kind of data; a tier that it has no time for keeps none of it."""
-        return Lifetime(
-            fresh_s=getattr(self, f"{kind}_fresh_s"),
-            memory_s=getattr(self, f"{kind}_memory_s"),
-            disk_s=getattr(self, f"{kind}_disk_s", 0.0),
-            redis_s=getattr(self, f"{kind}_redis_s", 0.0),
-            stale_s=getattr(self, f"{kind}_stale_s", 0.0),
-            on_error_s=getattr(self, f"{kind}_on_error_s"),
-        )
+        return Lifetime(*[getattr(self, name, 0.0) for name in _names(kind)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +124,8 @@ class Lifetime:
     @property
     def last_s(self) -> float:
         return self.fresh_s + max(self.stale_s, self.on_error_s)
+
+
+@lru_cache(maxsize=100)  # a look into memory takes tens of microseconds in all
+def _names(kind: str) -> tuple[str, ...]:
+    return tuple(f"{kind}_{one.name}" for one in fields(Lifetime))
