@@ -41,7 +41,7 @@ def digest(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if names := _names(type(value)):
+    if names := _names(value.__class__):
         return {name: getattr(value, name) for name in names}
     if isinstance(value, Mapping):
         return dict(value)
