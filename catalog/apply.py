@@ -93,6 +93,9 @@ def _write(provider: Provider, diff: Diff, now: dt.datetime) -> list[Change]:
     _renew([*diff.seen, *((offer, entry) for offer, entry, _ in diff.changed)], now)
     changes += [_change(ChangeKind.CHANGED, offer, detail) for offer, _, detail in diff.changed]
     _renew(diff.returned, now)
+    Offer.objects.filter(pk__in=[offer.pk for offer, _ in diff.returned]).update(
+        refused_since=None, probe_at=None
+    )
     changes += [_change(ChangeKind.RETURNED, offer) for offer, _ in diff.returned]
     Offer.objects.filter(pk__in=[offer.pk for offer in diff.missing]).update(
         status=OfferStatus.MISSING, missing_since=now, is_listed=False

@@ -121,6 +121,8 @@ def _figures(
     found = {}
     if name in published:
         found[Source.PUBLISHED] = Figure(published[name], Source.PUBLISHED, on=as_of)
+    elif level is not None and level.source is LimitSource.PUBLISHED:  # of one of its offers
+        found[Source.PUBLISHED] = Figure(level.limit.amount, Source.PUBLISHED, on=as_of)
     if level is not None and level.said is not None:
         found[Source.HEADER] = _learned(Source.HEADER, level.said)
     if level is not None and level.measured is not None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from django.utils import timezone
 
 from catalog.live import Live, live_of
 from catalog.models import Offer, OfferStatus
 from catalog.querysets import OfferQuerySet
 from catalog.targets import NO_KEY, Obstacle, obstacles
-from freellm_site.lib.format import quantity, seconds
+from freellm_site.lib.format import absolute, quantity, seconds
 from gateway.types import LIMIT_NAMES, Window
 
 # Those that have a column of their own, and all in the order a reader asks for them.
@@ -36,7 +39,6 @@ NOT_KNOWN = State(
     "unknown", "Not known now", "Calls go out, but Redis, which knows how it stands, is away."
 )
 GONE = State("unknown", "Retired", "It is no longer offered, so it is never called.")
-MISSING = State("unknown", "Missing", "The provider's list no longer names it.")
 HIDDEN = State("unknown", "Hidden", "An admin keeps it from being called.")
 
 
@@ -123,10 +125,31 @@ def _obstacle(offer: Offer, obstacle: Obstacle | None) -> State | None:
     if offer.is_hidden:
         return HIDDEN
     if offer.status == OfferStatus.MISSING:
-        return MISSING
+        return _missing(offer.missing_since)
+    if offer.refused_since is not None:
+        return _refused(offer.refused_since)
     if obstacle is not None:
         return State("unknown", obstacle.word, obstacle.sentence)
     return None
+
+
+def _missing(since: dt.datetime | None) -> State:
+    told = f" since {absolute(timezone.localtime(since))}" if since else ""
+    sentence = f"The provider's list has not named it{told}; it is gone when the next one does not."
+    return State("unknown", f"Missing{_since(since)}", sentence)
+
+
+def _refused(since: dt.datetime) -> State:
+    told = absolute(timezone.localtime(since))
+    sentence = (
+        f"A call to it was answered “not found” at {told}. It is asked again from time to time, "
+        "and called when it answers."
+    )
+    return State("hollow", f"Not found{_since(since)}", sentence)
+
+
+def _since(moment: dt.datetime | None) -> str:
+    return f" since {timezone.localtime(moment):%-d %b}" if moment else ""
 
 
 def limit_words(limits: Mapping[str, int]) -> str:

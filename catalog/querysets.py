@@ -41,9 +41,10 @@ class ModelQuerySet(models.QuerySet["Model"]):
 
 class OfferQuerySet(models.QuerySet["Offer"]):
     def active(self) -> OfferQuerySet:
-        """Offers that may be called: listed or in the mapping, not hidden, provider alive."""
+        """Offers that may be called: listed or in the mapping, answering, provider alive."""
         return self.filter(
             status="active",
+            refused_since__isnull=True,
             is_hidden=False,
             provider__is_enabled=True,
             provider__is_retired=False,

@@ -11,6 +11,7 @@ from celery.signals import worker_ready
 from catalog import worker_policy  # noqa: F401 - connects what a worker does at its start
 from catalog.models import Refresh, RefreshState
 from catalog.refresh import refresh
+from catalog.refused import probe_refused
 from catalog.services import claim, fail_silent, finish, prune_refreshes, queue_due
 
 SOFT_LIMIT_S = 300
@@ -41,6 +42,12 @@ def settle() -> None:
     count = fail_silent()
     if count:
         logger.warning("%s refreshes were set aside: their worker is gone", count)
+
+
+@shared_task(soft_time_limit=SOFT_LIMIT_S)
+def probe_refused_offers() -> None:
+    """Ask offers whose calls were answered 404 or 410 whether they answer again."""
+    async_to_sync(probe_refused)()
 
 
 @worker_ready.connect

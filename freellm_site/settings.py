@@ -253,6 +253,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": _LISTS_DUE_EVERY_S,
         "options": {"expires": _LISTS_DUE_EVERY_S},
     },
+    "probe offers whose calls were refused": {
+        "task": "catalog.tasks.probe_refused_offers",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "settle what a killed worker left": {
         "task": "catalog.tasks.settle",
         "schedule": 60,

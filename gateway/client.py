@@ -146,8 +146,10 @@ class Gateway:
             on_progress=on_progress,
         )
 
-    async def probe(self, target: Target, *, deadline_s: float = 30.0) -> Completion:
-        """A tiny real call to see whether a key works; only the limiter may hold it back.
+    async def probe(
+        self, target: Target, *, deadline_s: float = 30.0, source: str = "key-test"
+    ) -> Completion:
+        """A tiny real call to see whether it is answered; only the limiter may hold it back.
 
         Raises the target's own error, such as AuthRejected, rather than AllTargetsFailed.
         """
@@ -157,7 +159,7 @@ class Gateway:
             cache=CacheMode.SKIP,
             deadline_s=deadline_s,
             tests_key=True,
-            source="key-test",
+            source=source,
         )
         call = Call(request, self._clock, is_streamed=False)
         attempt = self._attempts.single(call, target)

@@ -22,6 +22,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from catalog.refused import hear_attempts
 from gateway.events import CallEvent
 from gateway.keys import EVENT_STREAM
 from monitoring.keeping import keep
@@ -129,6 +130,8 @@ class Recorder:
             return
         records = [record for entry in entries if (record := self._record(entry)) is not None]
         if await self._write(records):
+            attempts = [one for record in records for one in record.attempts]
+            await self._in_thread(lambda: hear_attempts(attempts))
             await self._redis.xack(EVENT_STREAM, GROUP, *(entry_id for entry_id, _ in entries))
 
     def _record(self, entry: Entry) -> CallRecord | None:

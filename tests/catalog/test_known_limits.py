@@ -84,6 +84,12 @@ def test_a_limit_that_only_headers_name_is_told() -> None:
     assert list(found[0].figures) == [Source.HEADER]
 
 
+def test_what_an_offer_of_a_pool_brings_is_published() -> None:
+    """Although its provider publishes nothing for all of them."""
+    (one,) = known_limits({}, READ_ON, level(LimitSource.PUBLISHED))
+    assert one.in_force == PUBLISHED
+
+
 def test_a_pinned_absence_of_a_limit() -> None:
     """An admin may say that there is no such limit; what is published stays beside it."""
     (one,) = known_limits({"rpm": 30}, READ_ON, None, Pin({"rpm": None}))
