@@ -1,4 +1,4 @@
-"""What lives as long as a web process: the engine, the recorder, the live readers, the runs."""
+"""What lives as long as a web process: the engine, the live readers, the runs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from catalog.engine import serving
 from freellm_site.lib.closing import hearing_of_the_end
 from freellm_site.lifespan import Service
 from monitoring.live import reading
-from monitoring.recorder import recording
 from monitoring.samplers import watching
 from monitoring.tuning.publishing import publishing
 from playground.running import carrying
 
-# Left in reverse: runs end while the engine still tells of them and the recorder still listens.
+# Left in reverse: runs end while the engine still tells of them.
 SERVICES: list[Service] = [
     hearing_of_the_end,
     serving,
     publishing,
-    recording,
     reading,
     watching,
     carrying,

@@ -45,6 +45,9 @@ WEEK = Range("7d", "7 d", 7 * DAY_S, 3 * 3_600, "steps of 3 h", "%-d %b")
 MONTH = Range("30d", "30 d", 30 * DAY_S, DAY_S, "days of UTC", "%-d %b")
 QUARTER = Range("90d", "90 d", 90 * DAY_S, DAY_S, "days of UTC", "%-d %b")
 
+# What is kept of the live minutes, for a process that has no reader.
+LIVE_KEPT = Range(LIVE.key, LIVE.label, LIVE.span_s, HOUR.step_s, HOUR.steps_in_words)
+
 RANGES = {one.key: one for one in (LIVE, HOUR, DAY, WEEK, MONTH, QUARTER)}
-# Calls are added up in each of them as they are recorded, so no page ever adds up calls.
-STEPS_S = sorted({one.step_s for one in RANGES.values()})
+# Calls are added up in each of these as they are recorded, so no page ever adds up calls.
+STEPS_S = sorted({one.step_s for one in RANGES.values() if one is not LIVE})

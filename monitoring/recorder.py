@@ -1,8 +1,9 @@
 """The event stream into the database: at least once, and each call exactly one row, counted once.
 
-Every web process runs one consumer of the group `recorder`. An entry is acknowledged after its
-row is committed; what a killed process left unacknowledged is claimed by another one after
-`RECLAIM_IDLE_S`. Two processes writing the same call end in one row, by `call_id` (`keeping`).
+Every recorder is a consumer of the group `recorder`; any number of them share the work. An entry is
+acknowledged after its row is committed; what a killed process left unacknowledged is claimed by
+another one after `RECLAIM_IDLE_S`. Two writing the same call end in one row, by `call_id`
+(`keeping`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from monitoring.records import record_of
 logger = logging.getLogger(__name__)
 
 GROUP = "recorder"
-BATCH = 2_000
+BATCH = 5_000  # where many wait: what calls have in common is then written once for all of them
 BLOCK_MS = 1_000
 GATHER_S = 0.3  # how long a small batch waits for company: few transactions, rows within a second
 RECLAIM_EVERY_S = 15.0
@@ -49,7 +50,7 @@ _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 @asynccontextmanager
 async def recording() -> AsyncIterator[None]:
-    """Record calls for as long as the web process lives; at the end, write what has arrived."""
+    """Record calls for as long as the block runs; at its end, write what has arrived."""
     recorder = Recorder(settings.REDIS_URL)
     task = asyncio.create_task(recorder.run(), name="recorder")
     try:

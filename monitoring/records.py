@@ -1,14 +1,18 @@
-"""From the engine's event to the row that is kept of it. Pure."""
+"""From the engine's event to the row that is kept of it."""
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connection
+
 from gateway.events import CallEvent
 from gateway.types import Attempt, Outcome
+from monitoring.bulk import field_names
 from monitoring.models import CallRecord, Course
 
 _MAX_COUNT = 32_767  # what a small integer column holds
@@ -62,6 +66,18 @@ def record_of(event: CallEvent) -> CallRecord:
         throttled_count=min(throttled_count(event), _MAX_COUNT),
         detail=_text(event.detail, 2_000),
     )
+
+
+COLUMNS = field_names(CallRecord)
+_AT, _ATTEMPTS = COLUMNS.index("at"), COLUMNS.index("attempts")
+
+
+def row_of(record: CallRecord) -> list[object]:
+    """The values of COLUMNS as the database takes them."""
+    row = [getattr(record, name) for name in COLUMNS]
+    row[_AT] = connection.ops.adapt_datetimefield_value(record.at)
+    row[_ATTEMPTS] = json.dumps(record.attempts, separators=(",", ":"))
+    return row
 
 
 def _was_elsewhere_first(event: CallEvent) -> bool:

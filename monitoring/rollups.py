@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from monitoring.bulk import upsert
 from monitoring.models import CallRecord, Course, Rollup
 from monitoring.ranges import STEPS_S
 from monitoring.series import Step, Timing
@@ -39,12 +41,8 @@ def add_up(records: Sequence[CallRecord]) -> None:
     sums = _sums(records)
     for place, kept in _kept(sums.keys()):
         sums[place].merge(kept)
-    Rollup.objects.bulk_create(
-        [_row(place, step) for place, step in sums.items()],
-        update_conflicts=True,
-        unique_fields=_KEY,
-        update_fields=STEP_FIELDS,
-    )
+    rows = [_row(place, step) for place, step in sums.items()]
+    upsert(Rollup, (*_KEY, *STEP_FIELDS), rows, unique=_KEY)
 
 
 def step_of(fields: Mapping[str, Any]) -> Step:
@@ -102,14 +100,12 @@ def _kept(places: Iterable[Place]) -> Iterable[tuple[Place, Step]]:
                 yield place, step_of(row)
 
 
-def _row(place: Place, step: Step) -> Rollup:
-    return Rollup(
-        step_s=place.step_s,
-        at_s=place.at_s,
-        kind=place.subject.kind,
-        provider=place.subject.provider,
-        name=place.subject.name,
-        **{str(course): step.courses.get(course, 0) for course in Course},
-        **{name: getattr(step, name) for name in _COUNTS},
-        **{name: getattr(step, name).to_plain() for name in _SKETCHES},
-    )
+def _row(place: Place, step: Step) -> list[object]:
+    """The values of _KEY and STEP_FIELDS as the database takes them."""
+    subject = place.subject
+    return [
+        *(place.step_s, subject.kind.value, subject.provider, subject.name, place.at_s),
+        *(step.courses.get(course, 0) for course in Course),
+        *(getattr(step, name) for name in _COUNTS),
+        *(json.dumps(getattr(step, name).to_plain()) for name in _SKETCHES),
+    ]

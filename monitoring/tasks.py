@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from monitoring.models import CallRecord, Rollup
-from monitoring.ranges import DAY_S, RANGES
+from monitoring.ranges import DAY_S, RANGES, STEPS_S
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def prune_rollups() -> int:
     """Remove sums that no chart shows any more, and days older than ROLLUP_RETENTION_DAYS."""
     now_s = timezone.now().timestamp()
     removed = 0
-    for range_ in RANGES.values():
+    for range_ in (one for one in RANGES.values() if one.step_s in STEPS_S):
         keep_s = range_.span_s + _SPARE_S
         if range_.step_s == DAY_S:
             keep_s = settings.ROLLUP_RETENTION_DAYS * DAY_S

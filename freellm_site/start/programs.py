@@ -29,7 +29,7 @@ class Program:
 
 def programs(*, is_demo: bool) -> list[Program]:
     """In starting order. The embedded Redis only where `REDIS_URL` is the embedded one's."""
-    chosen = [_web(), _worker(), _beat()]
+    chosen = [_web(), _recorder(), _worker(), _beat()]
     if is_simulator_here():
         chosen.append(_simulator())
     if is_redis_embedded():
@@ -85,6 +85,12 @@ def _web() -> Program:
         *(("--proxy-headers",) if settings.BEHIND_TLS else ("--no-proxy-headers",)),
     )
     return Program("web", command)
+
+
+def _recorder() -> Program:
+    """A process of its own: many calls at once would otherwise keep pages waiting."""
+    command = (*_BEHIND_PAGES, sys.executable, "manage.py", "record_calls")
+    return Program("recorder", command, stop_wait_s=4)
 
 
 def _worker() -> Program:

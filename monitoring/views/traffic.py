@@ -19,7 +19,7 @@ from monitoring.getting_started import COOKIE_AGE_S, WATCHED_COOKIE
 from monitoring.health import ProviderHealth, provider_healths
 from monitoring.history import picture_of
 from monitoring.models import CallRecord
-from monitoring.ranges import LIVE, RANGES, Range
+from monitoring.ranges import LIVE, LIVE_KEPT, RANGES, Range
 from monitoring.subject_rows import names_of, subject_rows
 from monitoring.subjects import (
     EVERYTHING,
@@ -52,8 +52,8 @@ def traffic(request: HttpRequest) -> HttpResponse:
         "traffic": shown,
         "ranges": RANGES.values(),
         "problem": problem,
-        "is_live": shown.range is LIVE and live.current() is not None,
-        "has_no_reader": shown.range is LIVE and live.current() is None,
+        "is_live": shown.range is LIVE,
+        "has_no_reader": shown.range is LIVE_KEPT,
         "has_calls": shown.picture.has_calls or CallRecord.objects.exists(),
         "panels": chart_panels(shown, CHARTS),
         **_table(shown),
@@ -94,9 +94,10 @@ def traffic_figures(request: HttpRequest) -> HttpResponse:
 
 def traffic_of(range_: Range, subject: Subject = EVERYTHING, by: Kind = Kind.PROVIDER) -> Traffic:
     """From the live board where this process has one, else from what is kept."""
-    reader = live.current()
-    if range_ is LIVE and reader is not None:
-        return reader.traffic(subject, by)
+    if range_ is LIVE:
+        if (reader := live.current()) is not None:
+            return reader.traffic(subject, by)
+        range_ = LIVE_KEPT
     return Traffic(range_, picture_of(range_, time.time(), subject, by), subject, by)
 
 

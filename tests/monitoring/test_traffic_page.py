@@ -203,12 +203,12 @@ def test_only_reading(viewer_client: Client, path: str) -> None:
 
 
 def test_the_number_of_calls_stands_beside_the_rate(viewer_client: Client) -> None:
-    """Bars are per second, legends and the first tile are totals, and each says so."""
+    """Bars count steps (live: seconds), legends and the first tile are totals, and each says so."""
     make_call()
     page = viewer_client.get("/monitoring/?range=5m").text
 
     assert '<span data-tile-figure="rate">1</span><small data-tile-unit="rate">in 5 min' in page
-    assert "per second, 5 min, steps of 5 s; legend: totals" in page
+    assert "per step, 5 min, steps of 1 min; legend: totals" in page
     assert "in 1 call</dd>" in page
 
 

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.xdist_group("product")
 PROGRAMS = {
     "redis": "unixsocket",
     "web": "uvicorn",
+    "recorder": "record_calls",
     "worker": " worker",
     "beat": " beat",
     "simulator": "gateway.simulator",
