@@ -11,8 +11,8 @@ import asyncio
 import statistics
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -20,17 +20,34 @@ from benchmarks import ground
 from benchmarks.result import Claim, Result
 from gateway.client import Gateway
 from gateway.errors import AllTargetsFailed
-from gateway.policy import Policy, StaticPolicy, TimeoutPolicy
+from gateway.policy import Policy, RetryPolicy, StaticPolicy, TimeoutPolicy
 from gateway.types import Attempt, CacheMode, ChatRequest, Message, Target, parse_limits
 
-_ATTEMPTS, _PAUSE_S = 4, 1.0
-_PATIENCE_S = 2.0  # the same for all three
-_POLICY = Policy(timeouts=TimeoutPolicy(answer_s=_PATIENCE_S))
+_ATTEMPTS = 4
 _LIMITS = "limits = { rpm = 1000000, tpm = 1000000000 }"
 
-_FAILING = ('kind = "error"\nstatus = 503\nrate = 0.28',)
-_FLAPPING = ('kind = "reset"\nrate = 0.42',)
-_HANGING = ('kind = "hang"',)
+_FAILING = 'kind = "error"\nstatus = 503\nrate = 0.28'
+_FLAPPING = 'kind = "reset"\nrate = 0.42'
+_HANGING = 'kind = "hang"'
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`patience_s` for an answer is the same for all three callers."""
+
+    calls: int = 1_500
+    outage_s: float = 60.0
+    rate: int = 20  # calls a second in the outage
+    patience_s: float = 2.0
+    pause_s: float = 1.0
+    first_token_s: float = 0.2
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(timeouts=TimeoutPolicy(answer_s=self.patience_s))
+
+
+_TINY = Size(calls=20, outage_s=0.5, rate=10, patience_s=0.5, pause_s=0.05, first_token_s=0.01)
 
 
 @dataclass(slots=True)
@@ -50,11 +67,19 @@ class Tale:
 
 
 async def run(is_tiny: bool) -> Result:
-    calls, outage_s, rate = (20, 1.0, 20) if is_tiny else (1_500, 60.0, 20)
-    failing = await _part(_FAILING * 3, calls)
-    flapping = await _part(_FLAPPING * 3, calls)
-    hanging = await _part((*_HANGING, "", ""), calls // 10)
-    outage, to_the_dead = await _outage(outage_s, rate)
+    size = _TINY if is_tiny else Size()
+    dead = f'kind = "error"\nstatus = 503\nfrom_s = 1.0\nuntil_s = {1 + size.outage_s}'
+    parts = {
+        "failing": (_FAILING,) * 3,
+        "flapping": (_FLAPPING,) * 3,
+        "hanging": (_HANGING, "", ""),
+        "outage": (dead, "", ""),
+    }
+    with ground.simulator(_scenario(parts, size)) as url:
+        failing = await _part(url, "failing", size)
+        flapping = await _part(url, "flapping", size)
+        hanging = await _part(url, "hanging", replace(size, calls=size.calls // 10))
+        outage, to_the_dead = await _outage(url, size)
     most, budget = failing["ours"].sent.nearest_to_budget()
     most_flapping, budget_flapping = flapping["ours"].sent.nearest_to_budget()
     return Result(
@@ -88,8 +113,8 @@ async def run(is_tiny: bool) -> Result:
             "failing": _told(failing),
             "flapping": _told(flapping),
             "first provider hangs": _told(hanging),
-            "outage": f"{outage_s:g} s at {rate} calls/s; mean {outage.mean_s:.3f} s",
-            "retries, failing": f"{failing['ours'].sent.retries.total()} of {calls} calls",
+            "outage": f"{size.outage_s:g} s at {size.rate} calls/s; mean {outage.mean_s:.3f} s",
+            "retries, failing": f"{failing['ours'].sent.retries.total()} of {size.calls} calls",
         },
     )
 
@@ -108,7 +133,7 @@ class Sent:
 
     def nearest_to_budget(self) -> tuple[int, float]:
         """The retries at a provider and what its budget was, where least of it was left."""
-        retry = _POLICY.retry
+        retry = RetryPolicy()
         both = (
             (self.retries[provider], retry.budget_burst + retry.budget_ratio * firsts)
             for provider, firsts in self.firsts.items()
@@ -122,37 +147,39 @@ class Side:
     sent: Sent = field(default_factory=Sent)
 
 
-async def _part(faults: Sequence[str], calls: int) -> dict[str, Side]:
+async def _part(url: str, part: str, size: Size) -> dict[str, Side]:
     """The three callers one after another, each with a simulation begun anew."""
-    with ground.simulator(_scenario(faults)) as url, ground.redis() as redis_url:
-        async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
-            bare = await _all(calls, lambda number: _simple(client, url, number, attempts=1))
-            await client.post(f"{url}/_sim/reset")
-            retrying = await _all(
-                calls, lambda number: _simple(client, url, number, attempts=_ATTEMPTS)
-            )
-            await client.post(f"{url}/_sim/reset")
-        async with Gateway.open(redis_url, policy=StaticPolicy(_POLICY)) as gateway:
-            sent, targets = Sent(), _targets(url)
-            ours = await _all(calls, lambda number: _ours(gateway, targets, number, sent))
+    targets = _targets(url, part)
+    first = targets[0].base_url
+    async with httpx.AsyncClient(timeout=size.patience_s) as client:
+        await client.post(f"{url}/_sim/reset")
+        bare = await _all(size.calls, lambda number: _simple(client, first, number))
+        await client.post(f"{url}/_sim/reset")
+        retrying = await _all(
+            size.calls, lambda number: _simple(client, first, number, _ATTEMPTS, size.pause_s)
+        )
+        await client.post(f"{url}/_sim/reset")
+    with ground.redis() as redis_url:
+        async with Gateway.open(redis_url, policy=StaticPolicy(size.policy)) as gateway:
+            sent = Sent()
+            ours = await _all(size.calls, lambda number: _ours(gateway, targets, number, sent))
     return {"bare": Side(bare), "retrying": Side(retrying), "ours": Side(ours, sent)}
 
 
-async def _outage(outage_s: float, rate: int) -> tuple[Tale, int]:
+async def _outage(url: str, size: Size) -> tuple[Tale, int]:
     """A first provider that is dead for a while: our tale, and what it was asked meanwhile."""
-    dead = f'kind = "error"\nstatus = 503\nfrom_s = 1.0\nuntil_s = {1 + outage_s}'
-    with ground.simulator(_scenario((dead, "", ""))) as url, ground.redis() as redis_url:
-        async with Gateway.open(redis_url, policy=StaticPolicy(_POLICY)) as gateway:
-            targets, tale = _targets(url), Tale()
+    with ground.redis() as redis_url:
+        async with Gateway.open(redis_url, policy=StaticPolicy(size.policy)) as gateway:
+            targets, tale = _targets(url, "outage"), Tale()
             async with httpx.AsyncClient() as client:
                 await client.post(f"{url}/_sim/reset")
                 calls = [
-                    asyncio.create_task(_later(number / rate, gateway, targets, number, tale))
-                    for number in range(int((outage_s + 2) * rate))
+                    asyncio.create_task(_later(number / size.rate, gateway, targets, number, tale))
+                    for number in range(int((size.outage_s + 2) * size.rate))
                 ]
                 await asyncio.gather(*calls)
                 state = (await client.get(f"{url}/_sim/state")).json()
-    return tale, state["providers"]["sim-a"]["faulted"]
+    return tale, state["providers"]["outage-a"]["faulted"]
 
 
 async def _later(
@@ -180,13 +207,15 @@ async def _timed(tale: Tale, call: Callable[[], Awaitable[bool]]) -> None:
     tale.took_s.append(time.perf_counter() - began)
 
 
-async def _simple(client: httpx.AsyncClient, url: str, number: int, *, attempts: int) -> bool:
+async def _simple(
+    client: httpx.AsyncClient, url: str, number: int, attempts: int = 1, pause_s: float = 0.0
+) -> bool:
     body = {"model": "wren-1b", "messages": [{"role": "user", "content": f"ping {number}"}]}
     for attempt in range(attempts):
         if attempt:
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(pause_s)
         try:
-            answer = await client.post(f"{url}/sim-a/v1/chat/completions", json=body)
+            answer = await client.post(f"{url}/chat/completions", json=body)
             answer.raise_for_status()
         except httpx.HTTPError:
             continue
@@ -205,23 +234,25 @@ async def _ours(gateway: Gateway, targets: Sequence[Target], number: int, sent: 
     return True
 
 
-def _scenario(faults: Sequence[str]) -> str:
+def _scenario(parts: Mapping[str, Sequence[str]], size: Size) -> str:
+    """Three providers for each part."""
     head = 'name = "resilience"\nseed = 7\n'
     return head + "".join(
-        f'[[providers]]\nslug = "sim-{letter}"\nname = "Simulator {letter.upper()}"\n'
-        f"first_token_s = 0.2\ntokens_per_s = 100000.0\n{_LIMITS}\n"
+        f'[[providers]]\nslug = "{part}-{letter}"\nname = "{part} {letter}"\n'
+        f"first_token_s = {size.first_token_s}\ntokens_per_s = 100000.0\n{_LIMITS}\n"
         '[[providers.models]]\nid = "wren-1b"\nname = "Wren 1B"\ncontext_tokens = 131072\n'
         + (f"[[providers.faults]]\n{fault}\n" if fault else "")
+        for part, faults in parts.items()
         for letter, fault in zip("abc", faults, strict=True)
     )
 
 
-def _targets(url: str) -> list[Target]:
+def _targets(url: str, part: str) -> list[Target]:
     return [
         Target(
-            provider=f"sim-{letter}",
+            provider=f"{part}-{letter}",
             model="wren-1b",
-            base_url=f"{url}/sim-{letter}/v1",
+            base_url=f"{url}/{part}-{letter}/v1",
             auth="none",
             limits=parse_limits({"rpm": 1_000_000, "tpm": 1_000_000_000}),
         )

@@ -2,8 +2,8 @@
 
 A target whose breaker is open, or whose quota is used up, was not asked and may still answer. So a
 call that nobody answered waits for the first of these, as long as it would wait for a quota. Where
-all were asked in vain, it comes back once to the first that failed quickly, by bad luck maybe.
-Whoever was asked before is asked again only within the budget of retries.
+that is not soon, it comes back once to each that failed quickly, by bad luck maybe. Whoever was
+asked before is asked again only within the budget of retries.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Order:
         self._fresh = deque(targets)
         self._shut: dict[Target, float] = {}  # by their breakers, until when
         self._spent: dict[Target, float] = {}  # of their quota, until when
-        self._unlucky: list[Target] = []  # a first one only, and only where there are others
+        self._unlucky: deque[Target] = deque()  # only where there are others
+        self._returned_to: set[Target] = set()
         self._has_others = len(targets) > 1
         self._policy = policy
         self._budget = budget
@@ -72,7 +73,7 @@ class Order:
             return Turn(fresh, self._fresh[0] if self._fresh else None)
         if self._call.request.tests_key:
             return None  # it wants to know how the key stands now
-        while (target := await self._first_cured() or self._once_more()) is not None:
+        while (target := await self._again()) is not None:
             self._shut.pop(target, None)
             self._spent.pop(target, None)
             if await self._may_be_asked_again(target):
@@ -88,12 +89,27 @@ class Order:
             self._spent[target] = now_s + error.retry_after_s
         elif isinstance(error, Throttled):  # what was not said the limiter has decided
             self._spent[target] = now_s + (error.retry_after_s or 0.0)
-        elif isinstance(error, _QUICK) and self._has_others:
-            self._unlucky = self._unlucky or [target]
+        elif isinstance(error, _QUICK) and self._has_others and target not in self._returned_to:
+            self._unlucky.append(target)
+
+    async def _again(self) -> Target | None:
+        if self._is_soon_cured():
+            return await self._first_cured() or self._once_more()
+        return self._once_more() or await self._first_cured()
+
+    def _is_soon_cured(self) -> bool:
+        """Whether one of them is, within a pause between two attempts."""
+        now_s = self._call.elapsed_s
+        return any(
+            at_s - now_s <= self._policy.at(one.provider, one.model).retry.cap_s
+            for one, at_s in (*self._shut.items(), *self._spent.items())
+        )
 
     def _once_more(self) -> Target | None:
-        self._has_others = False
-        return self._unlucky.pop() if self._unlucky else None
+        if not self._unlucky:
+            return None
+        self._returned_to.add(self._unlucky[0])
+        return self._unlucky.popleft()
 
     async def _first_cured(self) -> Target | None:
         """One whose time has come, or will while it stands in the line of its quota."""

@@ -23,12 +23,13 @@ class BreakerPolicy(Group):
         help="The window ends where it holds this many calls: of a busy offer only the last count.",
     )  # fmt: skip
     offer_min_calls: int = tunable(
-        5, unit="calls", minimum=1, maximum=1000,
+        6, unit="calls", minimum=1, maximum=1000,
         label="Offer: failures at the soonest",
         help="An offer's breaker opens after this many failures at the soonest.",
     )  # fmt: skip
+    # A network that loses four of ten calls must seldom seem dead: whoever is left bears the rest.
     offer_failure_rate: float = tunable(
-        0.5, unit="fraction", minimum=0.01, maximum=1,
+        0.6, unit="fraction", minimum=0.01, maximum=1,
         label="Offer: opens at failures of",
         help="And of the calls beyond those, at this share of failures.",
     )  # fmt: skip
@@ -54,7 +55,7 @@ class BreakerPolicy(Group):
         help="A breaker also opens at this share of slow answers.",
     )  # fmt: skip
     cooldown_s: float = tunable(
-        15.0, unit="s", minimum=0.1, maximum=3600,
+        5.0, unit="s", minimum=0.1, maximum=3600,
         label="First cool-down",
         help="First rest of an open breaker; doubled each time a probe fails.",
     )  # fmt: skip

@@ -16,7 +16,7 @@ from gateway import keys
 from gateway.client import Gateway
 from gateway.errors import AllTargetsFailed, RateLimited
 from gateway.limiter.limiter import Limiter
-from gateway.policy import StaticPolicy
+from gateway.policy import BreakerPolicy, StaticPolicy
 from gateway.store import Store
 from gateway.types import Target, parse_limits
 from tests.gateway.conftest import QUICK
@@ -125,7 +125,7 @@ async def test_breakers_of_one_process(own_redis: RedisServer) -> None:
     async with Gateway.open(own_redis.url, policy=StaticPolicy(QUICK)) as gateway:
         async with upstream(refuses(503)) as provider:
             assert await passes(gateway, provider.target(), 10) == 0
-            assert len(provider.received) == 5
+            assert len(provider.received) == BreakerPolicy().offer_min_calls
         async with upstream(refuses(429, {}, {"Retry-After": "60"})) as provider:
             target = provider.target(provider="other")
             assert await passes(gateway, target, 5) == 0

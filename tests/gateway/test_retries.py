@@ -203,7 +203,7 @@ async def test_a_throttled_last_target_is_waited_for(redis_url: str) -> None:
 
 
 async def test_it_comes_back_once_where_all_failed_quickly(redis_url: str) -> None:
-    """To the first of several targets; to a single one it does not."""
+    """To each of several targets; to a single one it does not."""
     policy = StaticPolicy(retrying(max_attempts=1))
     async with (
         Gateway.open(redis_url, policy=policy) as gateway,
@@ -212,7 +212,30 @@ async def test_it_comes_back_once_where_all_failed_quickly(redis_url: str) -> No
     ):
         with pytest.raises(AllTargetsFailed):
             await gateway.complete(ask(), [one.target("a"), two.target("b")])
-        assert (len(one.received), len(two.received)) == (2, 1)
+        assert (len(one.received), len(two.received)) == (2, 2)
         with pytest.raises(AllTargetsFailed):
             await gateway.complete(ask(), [one.target("a")])
     assert len(one.received) == 3
+
+
+async def test_it_comes_back_before_it_waits_long(redis_url: str) -> None:
+    """Who failed by bad luck answers sooner than a breaker that rests for half a minute."""
+
+    async def fails_once(wire: Wire, request: Received) -> None:
+        await (refuses(503) if len(unlucky.received) == 1 else answers)(wire, request)
+
+    retries = retrying(max_attempts=1)
+    patient = replace(retries.limiter, max_wait_last_s=60)
+    resting = replace(retries.breaker, offer_min_calls=2, cooldown_s=30)
+    policy = StaticPolicy(replace(retries, limiter=patient, breaker=resting))
+    async with (
+        Gateway.open(redis_url, policy=policy) as gateway,
+        upstream(refuses(503)) as dead,
+        upstream(fails_once) as unlucky,
+    ):
+        for _ in range(2):
+            with pytest.raises(AllTargetsFailed):
+                await gateway.complete(ask(deadline_s=5), [dead.target("a")])
+        targets = [dead.target("a"), unlucky.target("b", provider="other")]
+        completion = await asyncio.wait_for(gateway.complete(ask(), targets), 20)
+    assert (completion.model, len(dead.received)) == ("b", 2)
