@@ -31,6 +31,7 @@ async def fetch_list(gateway: Gateway, call: ListCall) -> ReadList:
         _check_next(url, answers)
         body = await gateway.get(
             url,
+            target=call.target,
             headers=call.headers,
             max_bytes=MAX_BYTES,
             within_s=max(until - loop.time(), _LAST_PAGE_WITHIN_S),

@@ -11,7 +11,11 @@ from catalog.models import Origin, Provider, SiteChoice
 from catalog.sources.registry import is_known
 from gateway.dialects.base import auth_headers
 from gateway.errors import NotConfigured
-from gateway.types import Target
+from gateway.types import Target, parse_limits
+
+LIST = "list of models"
+# Nobody publishes how often; even forty pages every few minutes are far below what is borne.
+_LIST_LIMITS = parse_limits({"rph": 600})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class ListCall:
     provider: Provider
     url: str
     headers: Mapping[str, str] = field(repr=False)  # may carry a key
+    target: Target  # whose breaker and quota it counts in
     allows_private_address: bool
 
 
@@ -69,11 +74,12 @@ def _list_call(provider: Provider, keys: Sequence[UsableKey]) -> ListCall | None
     for key in _candidates(provider, keys):
         try:
             url = fill_address(list_url(provider), key.extra if key else {})
-            headers = _headers(provider, key)
+            target = _target(provider, key)
+            headers = auth_headers(target) if key else {}
         except (KeyError, NotConfigured):
             continue
         allows_private = provider.origin != Origin.OWN or provider.allows_private_address
-        return ListCall(provider, url, headers, allows_private)
+        return ListCall(provider, url, headers, target, allows_private)
     return None
 
 
@@ -85,14 +91,16 @@ def _candidates(provider: Provider, keys: Sequence[UsableKey]) -> list[UsableKey
     return [None, *keys]
 
 
-def _headers(provider: Provider, key: UsableKey | None) -> dict[str, str]:
-    if key is None:
-        return {}
-    target = Target(
+def _target(provider: Provider, key: UsableKey | None) -> Target:
+    """The list as an offer of its own, so that it never draws on a model's quota."""
+    return Target(
         provider=provider.slug,
-        model="",
+        model=LIST,
         base_url=provider.base_url,
         auth=provider.auth,
-        key=key.secret,
+        key=key.secret if key else None,
+        key_id=key.key_id if key else "none",
+        pool=LIST,
+        limits=_LIST_LIMITS,
+        provider_name=provider.name,
     )
-    return auth_headers(target)

@@ -39,6 +39,8 @@ _REMEDIES = {
     Outcome.QUOTA_EXHAUSTED: "Its list is answered again when the quota is back.",
     Outcome.AUTH_REJECTED: "Check or renew the provider's key.",
     Outcome.FORBIDDEN: "The key needs the right to read the list of models.",
+    Outcome.CIRCUIT_OPEN: ASKED_AGAIN,
+    Outcome.RATE_LIMITED: ASKED_AGAIN,
     Outcome.MODEL_GONE: "The list has moved: a newer version of FreeLLM may know its address.",
 }
 _NOT_REACHED = f"Check that this machine reaches its host. {ASKED_AGAIN}"

@@ -23,6 +23,7 @@ from gateway.dispatch import Dispatcher, LaneView
 from gateway.entrance import Entrance
 from gateway.errors import GatewayError
 from gateway.events import CallEvent, EventSink, NullEventSink, RedisEventSink
+from gateway.fetches import Fetches
 from gateway.gather import AT_ONCE, Ended, Progress, gather
 from gateway.limiter.quota import Level
 from gateway.lists import Lists
@@ -74,6 +75,7 @@ class Gateway:
             policy=policy,
             clock=clock,
         )
+        self._fetches = Fetches(self._attempts)
 
     @classmethod
     @asynccontextmanager
@@ -169,6 +171,7 @@ class Gateway:
         self,
         url: str,
         *,
+        target: Target | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = 32_000_000,
         within_s: float = 30.0,
@@ -177,14 +180,22 @@ class Gateway:
         """Fetch a list; raises ProviderError on anything but 2xx, NotConfigured on a bad URL.
 
         One that was fetched before is asked for only if it has changed, where its host can tell.
+        With a `target` it passes the target's queue, breakers and quota and is tried again where
+        that can help; raises NotSent, too.
         """
-        return await self._lists.get(
-            url,
-            headers or {},
-            max_bytes=max_bytes,
-            within_s=within_s,
-            allows_private_address=allows_private_address,
-        )
+
+        async def fetch(remaining_s: float) -> bytes:
+            return await self._lists.get(
+                url,
+                headers or {},
+                max_bytes=max_bytes,
+                within_s=remaining_s,
+                allows_private_address=allows_private_address,
+            )
+
+        if target is None:
+            return await fetch(within_s)
+        return await self._fetches.fetched(target, within_s, fetch)
 
     @property
     def is_degraded(self) -> bool:

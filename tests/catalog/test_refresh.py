@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from catalog import generation
@@ -20,6 +21,7 @@ from catalog.models import (
     RefreshState,
 )
 from catalog.trust import MOST_KEPT
+from gateway.client import Gateway
 from tests.catalog.list_server import ListServer
 from tests.catalog.refreshing import changes, refreshed
 from tests.factories import make_model, make_offer, make_provider
@@ -365,3 +367,47 @@ def test_a_long_list_is_applied_as_one(server: ListServer) -> None:
 
     assert provider.offers.count() == 2000
     assert row.results.get().added == 2000
+
+
+def test_a_list_that_fails_once_is_asked_again(server: ListServer) -> None:
+    """By the engine's own rules, within the same refresh."""
+    server.fails_first("/v1/models", status=503)
+    provider = make_provider(list_url=server.lists("/v1/models", "a-1b"))
+
+    row = refreshed()
+
+    assert row.results.get().is_ok
+    assert len(server.requests) == 2
+    assert provider.offers.count() == 1
+
+
+def test_a_provider_whose_breaker_is_open_is_not_asked(server: ListServer, redis_url: str) -> None:
+    """What calls found out holds for its list; the result says so, and the others are renewed."""
+    down = make_provider(list_url=server.lists("/down/models", "a-1b"))
+    good = make_provider(list_url=server.lists("/good/models", "b-1b"))
+    async_to_sync(hold_open)(redis_url, down)
+
+    row = refreshed()
+
+    assert [path for path, _ in server.requests] == ["/good/models"]
+    assert "maintenance" in row.results.get(provider=down).detail
+    assert row.results.get(provider=good).is_ok
+
+
+async def hold_open(redis_url: str, provider: Provider) -> None:
+    async with Gateway.open(redis_url) as gateway:
+        await gateway.force_breaker(
+            provider.slug, None, is_open=True, for_s=60, reason="maintenance"
+        )
+
+
+def test_an_endless_answer_is_cut_short(server: ListServer) -> None:
+    """Five hundred megabytes are neither kept nor waited for."""
+    endless = make_provider(list_url=server.answers_endlessly("/endless/models", megabytes=500))
+    good = make_provider(list_url=server.lists("/good/models", "b-1b"))
+
+    row = refreshed()
+
+    assert "longer than 16 MB" in row.results.get(provider=endless).detail
+    assert row.results.get(provider=good).is_ok
+    assert server.sent_bytes < 60_000_000  # what the sockets hold included
