@@ -68,7 +68,13 @@ async def holding_policy() -> AsyncIterator[None]:
 def _open(process: str = "") -> AbstractAsyncContextManager[Gateway]:
     """On this machine's Redis and disk, which all of its processes share."""
     folder = settings.VAR_DIR / "cache"
-    return Gateway.open(settings.REDIS_URL, policy=_held, cache_folder=folder, process=process)
+    return Gateway.open(
+        settings.REDIS_URL,
+        policy=_held,
+        cache_folder=folder,
+        process=process,
+        shares_queues=True,
+    )
 
 
 def _here() -> str:

@@ -20,6 +20,8 @@ class Call:
         self.has_begun = False  # text has reached the caller: no second answer may follow
         self.tries = 0
         self.patience_used_s = 0.0  # waited, for want of another target, for one to let it pass
+        self.current: Try | None = None  # the attempt that was begun last
+        self.called_off = ""  # why somebody took the call out, in words
         self.underway: Answer | None = None  # of the attempt that a provider works on, or did
         self._clock = clock
         self._began = clock.monotonic()
@@ -85,13 +87,17 @@ class Try:
         self.is_over = False
         self.id = f"{call.request.call_id}.{call.tries}"
         call.tries += 1
+        call.current = self
         self.started_s = self.sent_s = call.elapsed_s
+        self.is_sent = False
+        self.turn_at_s: float | None = None  # while it waits for its quota: until about when
         self.limiter_wait_s = 0.0
         self.first_token_s: float | None = None  # from the attempt's start
 
     def note_sent(self) -> None:
         """It has waited for its turn and its quota; what follows is the provider's time."""
         self.sent_s = self.call.elapsed_s
+        self.is_sent = True
 
     @property
     def took_s(self) -> float:
@@ -110,7 +116,7 @@ class Try:
         return self._ended(Outcome.ANSWERED, status=status, detail=left_out, dropped=dropped)
 
     def cancelled(self, why: str = "The caller went away.") -> Attempt:
-        return self._ended(Outcome.CANCELLED, detail=why)
+        return self._ended(Outcome.CANCELLED, detail=self.call.called_off or why)
 
     def failed(self, error: GatewayError) -> Attempt:
         self.call.last_error = error

@@ -19,7 +19,7 @@ from gateway.cache.completions import CompletionCache
 from gateway.cache.tiers import Tiers
 from gateway.call import Call
 from gateway.clock import Clock, SystemClock
-from gateway.dispatch import Dispatcher, LaneView
+from gateway.dispatch import Dispatcher, LaneView, Sharing, Underway
 from gateway.entrance import Entrance
 from gateway.errors import GatewayError
 from gateway.events import CallEvent, EventSink, NullEventSink, RedisEventSink
@@ -57,6 +57,7 @@ class Gateway:
         sink: EventSink,
         clock: Clock,
         cache_folder: Path | None = None,
+        process: str = "",
     ) -> None:
         self._store = store
         self.policy = policy
@@ -68,6 +69,8 @@ class Gateway:
         self._lists = Lists(transport, policy, self.cache)
         self._admissions = Admissions(store, policy, clock)
         self._dispatcher = Dispatcher(policy)
+        self._underway = Underway()
+        self.queues = Sharing(store, self._dispatcher, self._underway, process)
         self._attempts = Attempts(
             transport=transport,
             admissions=self._admissions,
@@ -88,13 +91,15 @@ class Gateway:
         clock: Clock | None = None,
         cache_folder: Path | None = None,
         process: str = "",
+        shares_queues: bool = False,
     ) -> AsyncIterator[Gateway]:
         """Own connections and Redis pool until the block is left.
 
         Without a `sink` events go to the Redis stream, without a `policy` it is the one published
         there; without a URL there is no Redis, and the engine is degraded by choice. Without a
         `cache_folder`, which the processes of a machine share, nothing is kept on disk. A named
-        `process` tells which version of the policy it holds.
+        `process` tells which version of the policy it holds. One that shares its queues tells
+        of them, and is paused, drained and has calls taken out together with all others.
         """
         async with Transport() as transport, Store(redis_url) as store, AsyncExitStack() as stack:
             if policy is None:
@@ -107,7 +112,10 @@ class Gateway:
                 sink=sink or (RedisEventSink(store) if redis_url else NullEventSink()),
                 clock=clock or SystemClock(),
                 cache_folder=cache_folder,
+                process=process,
             )
+            if shares_queues:
+                await stack.enter_async_context(gateway.queues.shared())
             try:
                 yield gateway
             finally:
@@ -277,9 +285,10 @@ class Gateway:
     async def _recorded(self, call: Call, answering: Attempting) -> Attempting:
         """Whatever happens to the call, one event tells of it."""
         outcome, completion, detail = Outcome.CANCELLED, None, "The caller went away."
+        watched = self._underway.watched(call, answering)
         try:
-            async with aclosing(answering):
-                async for item in answering:
+            async with aclosing(watched):
+                async for item in watched:
                     if isinstance(item, Completion):
                         completion, outcome, detail = item, Outcome.ANSWERED, ""
                     yield item

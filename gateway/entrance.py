@@ -76,11 +76,13 @@ class Entrance:
         if refusal.retry_after_s > left_s:
             raise refusal
         began_s = attempt.call.elapsed_s
+        attempt.turn_at_s = began_s + refusal.retry_after_s
         try:
             await waiter.turn(left_s)
         except TimeoutError:
             raise refusal from None
         finally:
+            attempt.turn_at_s = None
             waited_s = attempt.call.elapsed_s - began_s
             attempt.limiter_wait_s += waited_s
             attempt.call.patience_used_s += waited_s if attempt.is_last else 0.0
@@ -94,6 +96,7 @@ class Entrance:
             call.request.priority,
             arrived=arrived,
             within_s=call.remaining_s,
+            call_id=call.request.call_id,
         )
         try:
             entered = await place.__aenter__()

@@ -22,6 +22,7 @@ GatewayError
 │   │   └── ContentBlocked
 │   ├── MalformedReply      not what the dialect promises
 │   └── StreamCut           the stream ended before its end
+├── CalledOff               somebody who may took the call out
 └── AllTargetsFailed        every target was tried; carries the trail
 """
 
@@ -178,6 +179,10 @@ class StreamCut(ProviderError):
     outcome = Outcome.CUT
     is_retryable = True
     counts_as_failure = True
+
+
+class CalledOff(GatewayError):
+    outcome = Outcome.CANCELLED
 
 
 class AllTargetsFailed(GatewayError):

@@ -21,6 +21,14 @@ POLICY = f"{PREFIX}:policy"
 POLICY_HOLDERS = f"{PREFIX}:policy:holders"
 POLICY_HOLDERS_TTL_S = 60
 
+# Who runs and waits in each process; which providers are paused or drained; calls to be taken out.
+QUEUES = f"{PREFIX}:queues"
+QUEUES_TTL_S = 60
+QUEUE_HOLDS = f"{PREFIX}:queues:holds"
+QUEUE_HOLDS_TTL_S = 2 * 86_400
+CALLED_OFF = f"{PREFIX}:queues:called-off"
+CALLED_OFF_TTL_S = 60
+
 # A window's counters outlive the window, so that late settlements still find them.
 WINDOW_TTL_FACTOR = 2
 BREAKER_TTL_S = 86_400

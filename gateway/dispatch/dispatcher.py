@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from gateway.dispatch.lane import Lane, Waiting
+from gateway.dispatch.lane import Hold, Lane, Waiting
 from gateway.errors import QueueFull
 from gateway.policy import DispatchPolicy, PolicySource
 from gateway.types import Priority
@@ -23,6 +23,8 @@ class LaneView:
     running: int
     concurrency: int
     waiting: tuple[Waiting, ...]
+    refused: int = 0  # since the process began
+    hold: Hold = ""
 
 
 class Place:
@@ -55,6 +57,7 @@ class Dispatcher:
     def __init__(self, policy: PolicySource) -> None:
         self._policy = policy
         self._lanes: dict[str, Lane] = {}  # one per provider ever called
+        self._holds: Mapping[str, Hold] = {}
 
     @asynccontextmanager
     async def place(
@@ -64,6 +67,7 @@ class Dispatcher:
         *,
         arrived: float | None = None,
         within_s: float = float("inf"),
+        call_id: str = "",
     ) -> AsyncIterator[Place]:
         """A place among the calls that run at `provider`; raises QueueFull.
 
@@ -72,13 +76,15 @@ class Dispatcher:
         at once.
         """
         policy = self._policy.at(provider).dispatch
-        lane = self._lanes.setdefault(provider, Lane())
+        lane = self._lane(provider)
         bound_s = min(within_s, policy.queue_wait_s)
         try:
-            await lane.enter(priority, _now() if arrived is None else arrived, bound_s, policy)
+            since = _now() if arrived is None else arrived
+            await lane.enter(priority, since, bound_s, policy, call_id)
         except TimeoutError as error:
             if bound_s == within_s:
                 raise
+            lane.refused += 1
             raise QueueFull(
                 f"No place at this provider came free within {bound_s:g} s.",
                 retry_after_s=lane.expected_s(lane.waiting, policy),
@@ -88,6 +94,13 @@ class Dispatcher:
             yield place
         finally:
             place.leave()
+
+    def hold(self, holds: Mapping[str, Hold]) -> None:
+        """Pause or drain these providers, and no others; "*" is every one that is not named."""
+        self._holds = holds
+        for name, lane in self._lanes.items():
+            if lane.hold != (wanted := self._hold_of(name)):
+                lane.held_back(wanted, self._policy.at(name).dispatch)
 
     def running(self) -> dict[str, tuple[int, int]]:
         """Calls that run and that wait, by provider, in this process."""
@@ -104,7 +117,18 @@ class Dispatcher:
     def _view(self, provider: str, lane: Lane) -> LaneView:
         policy = self._policy.at(provider).dispatch
         waiting = tuple(lane.queue(policy, _now()))
-        return LaneView(lane.running, lane.concurrency.limit(policy), waiting)
+        limit = lane.concurrency.limit(policy)
+        return LaneView(lane.running, limit, waiting, lane.refused, lane.hold)
+
+    def _lane(self, provider: str) -> Lane:
+        lane = self._lanes.get(provider)
+        if lane is None:
+            lane = self._lanes[provider] = Lane()
+            lane.hold = self._hold_of(provider)
+        return lane
+
+    def _hold_of(self, provider: str) -> Hold:
+        return self._holds.get(provider) or self._holds.get("*") or ""
 
 
 def _now() -> float:

@@ -7,6 +7,7 @@ import heapq
 import itertools
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from gateway.dispatch.concurrency import Concurrency
 from gateway.errors import QueueFull
@@ -16,6 +17,9 @@ from gateway.types import Priority
 _RANK = {Priority.INTERACTIVE: 0, Priority.NORMAL: 1, Priority.BATCH: 2}
 _FEW = 64
 _SMOOTHING = 0.1
+
+# Paused: nobody starts, who comes waits. Drained: nobody new comes in, who waits or runs goes on.
+Hold = Literal["", "pause", "drain"]
 
 
 def put_back_s(priority: Priority, policy: DispatchPolicy) -> float:
@@ -34,6 +38,7 @@ class Waiting:
     priority: Priority
     waited_s: float
     expected_s: float | None
+    call_id: str = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,12 +46,15 @@ class _Waiter:
     priority: Priority
     arrived: float
     turn: asyncio.Future[None]  # woken when its turn has come
+    call_id: str
 
 
 class Lane:
     def __init__(self) -> None:
         self.running = 0
         self.waiting = 0
+        self.refused = 0  # since the process began
+        self.hold: Hold = ""
         self.concurrency = Concurrency()
         self._waiters: list[tuple[float, int, _Waiter]] = []  # by when they count as arrived
         self._by_rank: Counter[int] = Counter()
@@ -58,16 +66,25 @@ class Lane:
         return self.running == 0 and self.waiting == 0
 
     async def enter(
-        self, priority: Priority, arrived: float, within_s: float, policy: DispatchPolicy
+        self,
+        priority: Priority,
+        arrived: float,
+        within_s: float,
+        policy: DispatchPolicy,
+        call_id: str = "",
     ) -> None:
         """Wait for a place; raises QueueFull, or TimeoutError after `within_s`."""
-        if self.running < self.concurrency.limit(policy) and self.waiting == 0:
+        if self.hold == "drain":
+            self.refused += 1
+            raise QueueFull("It is being drained: an admin lets no new call in.")
+        is_free = self.running < self.concurrency.limit(policy) and self.waiting == 0
+        if is_free and not self.hold:
             self.running += 1
             return
         self._refuse_the_hopeless(priority, within_s, policy)
         turn = asyncio.get_running_loop().create_future()
         due = arrived + put_back_s(priority, policy)
-        waiter = _Waiter(priority, arrived, turn)
+        waiter = _Waiter(priority, arrived, turn, call_id)
         heapq.heappush(self._waiters, (due, next(self._arrivals), waiter))
         self.waiting += 1
         self._by_rank[_RANK[priority]] += 1
@@ -86,6 +103,11 @@ class Lane:
         self.running -= 1
         self._let_in(policy)
 
+    def held_back(self, hold: Hold, policy: DispatchPolicy) -> None:
+        """Be paused or drained from now on, or no longer."""
+        self.hold = hold
+        self._let_in(policy)
+
     def held(self, seconds: float) -> None:
         """A call has run for so long."""
         known = seconds if self._usual_s is None else self._usual_s
@@ -93,7 +115,7 @@ class Lane:
 
     def expected_s(self, number_ahead: int, policy: DispatchPolicy) -> float | None:
         """Until somebody with so many before it gets a place; None while nobody can know."""
-        if self._usual_s is None:
+        if self._usual_s is None or self.hold == "pause":
             return None
         return (number_ahead + 1) * self._usual_s / self.concurrency.limit(policy)
 
@@ -101,7 +123,7 @@ class Lane:
         """Who waits, in the order in which they will be let in if nobody else comes."""
         staying = [one for _, _, one in sorted(self._waiters) if not one.turn.done()]
         return [
-            Waiting(one.priority, now - one.arrived, self.expected_s(number, policy))
+            Waiting(one.priority, now - one.arrived, self.expected_s(number, policy), one.call_id)
             for number, one in enumerate(staying)
         ]
 
@@ -112,10 +134,12 @@ class Lane:
         ahead = sum(count for one, count in self._by_rank.items() if one <= rank)
         expected_s = self.expected_s(ahead, policy)
         if self.waiting >= policy.queue_length:
+            self.refused += 1
             raise QueueFull(
                 f"{self.waiting} calls wait for this provider already.", retry_after_s=expected_s
             )
         if expected_s is not None and expected_s > within_s:
+            self.refused += 1
             raise QueueFull(
                 f"{self.waiting} calls wait for this provider; this one's turn would come in "
                 f"about {expected_s:.0f} s.",
@@ -131,7 +155,7 @@ class Lane:
             heapq.heapify(self._waiters)
 
     def _let_in(self, policy: DispatchPolicy) -> None:
-        limit = self.concurrency.limit(policy)
+        limit = 0 if self.hold == "pause" else self.concurrency.limit(policy)
         while self._waiters and self.running < limit:
             _, _, waiter = heapq.heappop(self._waiters)
             if not waiter.turn.done():
