@@ -26,6 +26,7 @@ from gateway.events import CallEvent, EventSink, NullEventSink, RedisEventSink
 from gateway.fetches import Fetches
 from gateway.gather import AT_ONCE, Ended, Progress, gather
 from gateway.limiter.quota import Level
+from gateway.limiter.survey import Survey
 from gateway.lists import Lists
 from gateway.policy import PolicySource
 from gateway.policy.holding import Holder, holders
@@ -222,6 +223,10 @@ class Gateway:
     async def levels(self, targets: Sequence[Target]) -> dict[Target, Level]:
         """How full each target's quota is; one round trip, unknown while Redis is away."""
         return await self._admissions.limiter.levels(targets)
+
+    async def survey(self, targets: Sequence[Target]) -> Survey:
+        """All that is known of the targets' quotas, for people; one trip, raises StoreAwayError."""
+        return await self._admissions.limiter.survey(targets)
 
     async def breaker_states(
         self, pairs: Sequence[tuple[str, str | None]]

@@ -18,6 +18,7 @@ from gateway.limiter.levels import level_of
 from gateway.limiter.line import Costs, Lines, Waiter
 from gateway.limiter.local import LocalLimiter
 from gateway.limiter.quota import Level, Quota, Reading, Refusal, Reservation, Settlement
+from gateway.limiter.survey import SURVEY, PoolName, Survey, at_s, view_of
 from gateway.policy import LimiterPolicy, Policy, PolicySource
 from gateway.store import Script, Store, StoreAwayError
 from gateway.types import Limit, Target
@@ -192,9 +193,7 @@ class Limiter:
 
     async def levels(self, targets: Sequence[Target]) -> dict[Target, Level]:
         """How full each target's quota is, in one round trip; unknown while Redis is away."""
-        policies = {one: self._policy.at(one.provider, one.model) for one in targets}
-        quotas = {one: Quota.of(one, policies[one]) for one in targets}
-        by_quota = {quota: policies[target].limiter for target, quota in quotas.items()}
+        quotas, by_quota = self._quotas(targets)
         peeks = [
             self._store.run(_PEEK, quota.keys, self._peek_args(quota, policy))
             for quota, policy in by_quota.items()
@@ -207,6 +206,30 @@ class Limiter:
             quota: level_of(quota, reply) for quota, reply in zip(by_quota, replies, strict=True)
         }
         return {target: found[quota] for target, quota in quotas.items()}
+
+    async def survey(self, targets: Sequence[Target]) -> Survey:
+        """All that is known of the targets' quotas, in one round trip; raises StoreAwayError."""
+        _, by_quota = self._quotas(targets)
+        replies = await asyncio.gather(
+            *(
+                self._store.run(SURVEY, quota.keys, self._peek_args(quota, policy))
+                for quota, policy in by_quota.items()
+            )
+        )
+        pools = {
+            PoolName(quota.provider, quota.key_id, quota.pool): view_of(
+                quota, reply, policy.warmup_s if policy.warmup_share < 1 else 0.0
+            )
+            for (quota, policy), reply in zip(by_quota.items(), replies, strict=True)
+        }
+        return Survey(at_s(replies[0]) if replies else 0.0, pools)
+
+    def _quotas(
+        self, targets: Sequence[Target]
+    ) -> tuple[dict[Target, Quota], dict[Quota, LimiterPolicy]]:
+        policies = {one: self._policy.at(one.provider, one.model) for one in targets}
+        quotas = {one: Quota.of(one, policies[one]) for one in targets}
+        return quotas, {quota: policies[target].limiter for target, quota in quotas.items()}
 
     def _settle_local(
         self, reservation: Reservation, differences: tuple[int, ...], block_s: float
