@@ -163,7 +163,7 @@ async def read_offers(offers: Mapping[int, OfferName]) -> dict[int, Live]:
 
 async def read_candidates(candidates: Sequence[Candidate]) -> dict[str, dict[Target, Live]]:
     """How every target of these offers stands, by the provider's slug."""
-    targets = await sync_to_async(_looks)(candidates)
+    targets = await sync_to_async(looks)(candidates)
     found = await read(targets) if targets else {}
     by_provider: dict[str, dict[Target, Live]] = defaultdict(dict)
     for target, live in found.items():
@@ -171,7 +171,7 @@ async def read_candidates(candidates: Sequence[Candidate]) -> dict[str, dict[Tar
     return by_provider
 
 
-def _looks(candidates: Sequence[Candidate]) -> list[Target]:
+def looks(candidates: Sequence[Candidate]) -> list[Target]:
     """For looking only: no address is made out, for there may be thousands."""
     slugs = {one.provider_slug for one in candidates}
     providers = Provider.objects.filter(slug__in=slugs)

@@ -74,7 +74,7 @@ ENTRIES: dict[str, list[Entry]] = {
         Entry("Catalog", "catalog:list", "catalog", key="c", count="models", primary=True),
     ],
     "Monitoring": [
-        Entry("Traffic", "monitoring:traffic", "learned", key="t", primary=True),
+        Entry("Traffic", "monitoring:traffic", "learned", key="t"),
         Entry("Live limits", "monitoring:limits", "limits", key="m", primary=True),
         Entry("Breakers", "monitoring:breakers", "breakers", key="b"),
         Entry("Cache", "monitoring:cache", "cache", key="h"),

@@ -181,6 +181,11 @@ def with_marks(figure: dict[str, Any], marks: Iterable[Mark]) -> dict[str, Any]:
 _AT_A_MOMENT = {"xref": "x", "yref": "paper"}
 
 
+def layout_of() -> dict[str, Any]:
+    """What every figure's layout begins with: the tokens as a template, and no legend."""
+    return {"template": json.loads(TEMPLATE.read_text()), "showlegend": False}
+
+
 @lru_cache(maxsize=16)
 def _blank(chart: Chart) -> str:
     """The figure without numbers, validated by plotly once: that takes a tenth of a second."""
@@ -192,7 +197,7 @@ def _figure(chart: Chart) -> Figure:
     # Imported here: plotly costs memory that a process without chart pages need not pay.
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    made = go.Figure(layout={"template": json.loads(TEMPLATE.read_text()), "showlegend": False})
+    made = go.Figure(layout=layout_of())
     for trace in chart.traces:
         made.add_trace(_trace(chart, trace))
     made.update_yaxes(ticksuffix=chart.suffix)

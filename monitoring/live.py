@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from gateway.events import CallEvent
 from gateway.keys import EVENT_STREAM
 from monitoring.board import Board
+from monitoring.limits.refusals import Refusals
 from monitoring.ranges import LIVE
 from monitoring.sampling import Told
 from monitoring.subjects import Kind, Subject, asked_kind, asked_subject
@@ -36,6 +37,7 @@ class Live:
 
     def __init__(self, redis_url: str) -> None:
         self.board = Board()
+        self.refusals = Refusals()
         self.is_connected = False
         self.version = 0  # grows with every tick on which the picture changed
         self._told = Told()
@@ -127,6 +129,7 @@ class Live:
         try:
             event = CallEvent.from_json(fields[b"event"])
             self.board.add(event, int(entry_id.split(b"-")[0]) // 1_000)
+            self.refusals.add(event)
         except _MALFORMED:
             return  # the recorder counts and logs it
         self._is_dirty = True

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from monitoring.caching.sampler import CACHE
+from monitoring.limits.sampler import LIMITS
 from monitoring.sampling import Sampler, sampling
 
-SAMPLERS: Sequence[Sampler] = (CACHE,)
+SAMPLERS: Sequence[Sampler] = (LIMITS, CACHE)
 
 
 def watching() -> AbstractAsyncContextManager[None]:

@@ -27,7 +27,7 @@ def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
                 resets_in_s=free_us / _US,
                 wait_s=None if wait_us < 0 else wait_us / _US,
                 held_amount=None if held == limit.amount else held,
-                source=_source(quota, limit, source),
+                source=source_of(quota, limit, source),
                 learned_s_ago=None if age_us < 0 else age_us / _US,
                 said=None if said < 0 else Learned(said, said_age_us / _US),
             )
@@ -39,7 +39,7 @@ def level_of(quota: Quota, reply: Sequence[Any]) -> Level:
     )
 
 
-def _source(quota: Quota, limit: Limit, said: bytes) -> LimitSource:
+def source_of(quota: Quota, limit: Limit, said: bytes) -> LimitSource:
     source = LimitSource(said.decode())
     is_by_hand = source is LimitSource.PUBLISHED and limit in quota.pinned
     return LimitSource.PINNED if is_by_hand else source

@@ -218,7 +218,7 @@ class Limiter:
         )
         pools = {
             PoolName(quota.provider, quota.key_id, quota.pool): view_of(
-                quota, reply, policy.warmup_s if policy.warmup_share < 1 else 0.0
+                quota, reply, policy, line.length if (line := self.lines.at(quota)) else 0
             )
             for (quota, policy), reply in zip(by_quota.items(), replies, strict=True)
         }

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gateway.limiter.quota import UNSAID, LimitSource, Quota
+from gateway.limiter.levels import source_of
+from gateway.limiter.quota import UNSAID, Learned, Level, LimitLevel, LimitSource, Quota
+from gateway.policy import LimiterPolicy
 from gateway.store import Script
 from gateway.types import Limit, Unit, Window
 
@@ -70,6 +72,19 @@ class WindowView:
             self.limit.unit is Unit.REQUESTS and self.limit.window.seconds <= Window.MINUTE.seconds
         )
 
+    def level(self, now_s: float) -> LimitLevel:
+        """As calls see it."""
+        return LimitLevel(
+            limit=self.limit,
+            left=self.left,
+            resets_in_s=max(0.0, self.free_at - now_s),
+            wait_s=self.fits_in_s,
+            held_amount=None if self.held == self.limit.amount else self.held,
+            source=self.source,
+            learned_s_ago=max(0.0, now_s - self.learned_at) if self.learned_at else None,
+            said=None if self.said is None else Learned(self.said, max(0.0, now_s - self.said_at)),
+        )
+
     def runs_out_in_s(self, now_s: float) -> float | None:
         """When nothing is left at the rate of lately; None: it lasts.
 
@@ -92,19 +107,47 @@ class WindowView:
 class PoolView:
     """A quota as it stands. 0 stands for a time that is not.
 
-    `waiting` are the processes in which somebody waits for it, the first since `first_waits_since`.
+    Its rate begins with `warmup_share` of its limits and rises for `warmup_s`. `processes_waiting`
+    are those in which somebody waits for it, the first since `first_waits_since`; in this one
+    `waiting_here` calls do.
     """
 
     windows: tuple[WindowView, ...]
     rests_until: float
     warm_since: float
     warmup_s: float
-    waiting: int
+    warmup_share: float
+    processes_waiting: int
     first_waits_since: float
+    waiting_here: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait, at least: of another process it is only known that somebody does."""
+        others = self.processes_waiting - (1 if self.waiting_here else 0)
+        return self.waiting_here + max(0, others)
 
     @property
     def is_used(self) -> bool:
         return bool(self.rests_until or self.waiting) or any(one.used for one in self.windows)
+
+    def share_at(self, at_s: float) -> float:
+        """The part of its limits that is given out while its rate rises."""
+        if not at_s < self.warm_until:
+            return 1.0
+        past = max(0.0, at_s - self.warm_since) / self.warmup_s
+        return self.warmup_share + (1 - self.warmup_share) * past
+
+    @property
+    def known(self) -> tuple[WindowView, ...]:
+        """Without the limits that are only assumed: no figures to show as facts."""
+        return tuple(one for one in self.windows if one.source is not LimitSource.ASSUMED)
+
+    def level(self, now_s: float) -> Level:
+        """As calls see it."""
+        return Level(
+            tuple(one.level(now_s) for one in self.known), max(0.0, self.rests_until - now_s)
+        )
 
     @property
     def warm_until(self) -> float:
@@ -120,15 +163,19 @@ class Survey:
     pools: Mapping[PoolName, PoolView] = field(default_factory=dict)
 
 
-def view_of(quota: Quota, reply: Sequence[Any], warmup_s: float) -> PoolView:
-    _, rests_us, warm_us, waiting, first_us = reply[:_HEAD]
+def view_of(
+    quota: Quota, reply: Sequence[Any], policy: LimiterPolicy, waiting_here: int
+) -> PoolView:
+    _, rests_us, warm_us, processes, first_us = reply[:_HEAD]
     return PoolView(
         windows=tuple(_windows(quota, reply)),
         rests_until=rests_us / _US,
         warm_since=warm_us / _US,
-        warmup_s=warmup_s,
-        waiting=waiting,
+        warmup_s=policy.warmup_s if policy.warmup_share < 1 else 0.0,
+        warmup_share=policy.warmup_share,
+        processes_waiting=processes,
         first_waits_since=first_us / _US,
+        waiting_here=waiting_here,
     )
 
 
@@ -145,7 +192,7 @@ def _windows(quota: Quota, reply: Sequence[Any]) -> Sequence[WindowView]:
             WindowView(
                 limit=limit,
                 held=held,
-                source=LimitSource(source.decode()),
+                source=source_of(quota, limit, source),
                 learned_at=at_us / _US,
                 said=None if said < 0 else said,
                 said_at=said_us / _US,

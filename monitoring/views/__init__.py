@@ -8,6 +8,7 @@ from monitoring.views.cache import (
     cache_figures,
 )
 from monitoring.views.calls import call_detail, call_export, call_list
+from monitoring.views.limits import limit_detail, limits
 from monitoring.views.live import live_events
 from monitoring.views.overview import dismiss_first_steps, overview
 from monitoring.views.traffic import traffic, traffic_figures, traffic_rows
@@ -22,6 +23,8 @@ __all__ = [
     "call_export",
     "call_list",
     "dismiss_first_steps",
+    "limit_detail",
+    "limits",
     "live_events",
     "overview",
     "traffic",

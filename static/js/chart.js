@@ -65,7 +65,7 @@
     if (times.length && !chart.figure.layout.xaxis?.range) {
       layout.xaxis = { ...layout.xaxis, range: span(times), autorange: false };
     }
-    layout.yaxis = { ...layout.yaxis, dtick: step(data) };
+    layout.yaxis = { ...layout.yaxis, dtick: step(data) ?? chart.figure.layout.yaxis?.dtick ?? null };
     Plotly.react(chart.box, data, layout, CONFIG);
   };
 

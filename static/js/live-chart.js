@@ -97,6 +97,11 @@
     });
   };
 
+  root.querySelector("[data-live-hold]")?.addEventListener("click", ({ currentTarget }) => {
+    const isHeld = document.body.toggleAttribute("data-live-held");
+    currentTarget.setAttribute("aria-pressed", String(isHeld));
+  });
+
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return close();
     heardAt = performance.now();

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from gateway.limiter.limiter import Limiter
 from gateway.limiter.quota import LimitSource, Reading
-from gateway.limiter.survey import PoolView, WindowView
+from gateway.limiter.survey import PoolName, PoolView, WindowView
 from gateway.policy import LimiterPolicy
 from gateway.store import Store, StoreAwayError
 from gateway.types import Limit, Target, Unit, Window, parse_limits
@@ -32,7 +32,7 @@ async def bench(redis_url: str) -> AsyncIterator[Bench]:
 async def view(bench: Bench, target: Target) -> PoolView:
     survey = await bench.limiter.survey([target])
     assert survey.at_s == pytest.approx(bench.clock.now_us / 1e6)
-    return survey.pools[target.provider, target.key_id, target.pool]
+    return survey.pools[PoolName(target.provider, target.key_id, target.pool)]
 
 
 async def test_an_unused_quota_is_full(bench: Bench) -> None:

@@ -78,6 +78,8 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:cache-clear": Role.ADMIN,
     "monitoring:cache-entries": Role.VIEWER,
     "monitoring:cache-entry": Role.ADMIN,
+    "monitoring:limits": Role.VIEWER,
+    "monitoring:limit-detail": Role.VIEWER,
     "monitoring:call-list": Role.VIEWER,
     "monitoring:call-export": Role.VIEWER,
     "monitoring:call-detail": Role.VIEWER,
