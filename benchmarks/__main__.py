@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cache, dispatch, limiter, matching, overhead, resilience, soak
+from benchmarks import cache, catalog_pages, dispatch, limiter, matching, overhead, resilience, soak
 from benchmarks.page import page
 from benchmarks.result import Result
 
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[bool], Coroutine[Any, Any, Result]]] = {
     "resilience": resilience.run,
     "overhead": overhead.run,
     "soak": soak.run,
+    "catalog_pages": catalog_pages.run,
 }
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,8 +41,19 @@ def redis() -> Iterator[str]:
 
 
 @contextmanager
-def _running(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own programs
+def web(environment: Mapping[str, str]) -> Iterator[str]:
+    """The product's web process in this environment."""
+    port = _free_port()
+    options = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
+    command = [sys.executable, "-m", "uvicorn", "freellm_site.asgi:application", *options]
+    with _running([*command, "--log-level", "warning"], environment):
+        _wait_until(lambda: _connects(socket.AF_INET, ("127.0.0.1", port)))
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _running(command: list[str], environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603 - our own programs
     try:
         yield
     finally:

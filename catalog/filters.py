@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from catalog.browse import GROUPS, SORTS, USUAL_ORDER, Filters, Found
-from catalog.models import Modality, Tier
+from catalog.browse import GROUPS, SORTS, USUAL_ORDER, Filters
+from catalog.facets import Labels, chosen_words, unknown_notice
 from catalog.paging import read_page
 
 LONGEST_SEARCH = 200
 MOST_OPEN = 50
-FIRST_VALUES = 8
-
-TITLES = {
-    "now": "Now",
-    "good": "Good for",
-    "size": "Size",
-    "kind": "Kind",
-    "provider": "Provider",
-    "tier": "Terms",
-}
-LABELS: dict[str, dict[str, str]] = {
-    "now": {"usable": "Callable now", "new": "New this week", "retired": "Retired"},
-    "good": {
-        "reasoning": "Reasoning",
-        "tool-use": "Tools",
-        "long-context": "Long context, 200k+",
-        "vision": "Images",
-        "code": "Code",
-        "multilingual": "Many languages",
-        "math": "Maths",
-        "translation": "Translation",
-    },
-    "size": {
-        "small": "under 10B",
-        "medium": "10B to 40B",
-        "large": "40B to 150B",
-        "huge": "150B and more",
-        "unknown": "not published",
-    },
-    "kind": {value: str(label) for value, label in Modality.choices},
-    "tier": {value: str(label) for value, label in Tier.choices},
-}
+VIEWS = {"models": "Models", "offers": "Offers"}
+# What begins with the least when it is sorted by for the first time.
+_RISING = {"name", "family", "provider", "first-token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +26,20 @@ class Asked:
     filters: Filters
     search: str = ""
     page: int = 1
+    view: str = "models"
     opened: frozenset[str] = frozenset()
     notices: tuple[str, ...] = ()
+
+    @property
+    def is_by_offer(self) -> bool:
+        return self.view == "offers"
 
     def address(self) -> str:
         """The same in the query string's normal form, "?" included."""
         pairs = [("q", self.search)] if self.search else []
         pairs += [(g, value) for g in GROUPS for value in sorted(self.filters.of(g))]
+        if self.is_by_offer:
+            pairs.append(("view", self.view))
         if self.filters.sort != USUAL_ORDER:
             pairs.append(("sort", self.filters.sort))
         if self.page > 1:
@@ -76,12 +54,20 @@ class Asked:
     def without_search(self) -> str:
         return replace(self, filters=replace(self.filters, words=()), search="", page=1).address()
 
+    def without_all(self) -> str:
+        return replace(self, filters=Filters(), search="", page=1, opened=frozenset()).address()
+
     def on_page(self, page: int) -> str:
         return replace(self, page=page, opened=frozenset()).address()
 
+    def seen_as(self, view: str) -> str:
+        return replace(self, view=view, page=1, opened=frozenset()).address()
+
     def sorted_by(self, column: str) -> str:
         """By this column; once more turns it round. Names begin at A, figures with the largest."""
-        first, second = (column, f"-{column}") if column == "name" else (f"-{column}", column)
+        first, second = (f"-{column}", column)
+        if column in _RISING:
+            first, second = second, first
         sort = second if self.filters.sort == first else first
         return replace(self, filters=replace(self.filters, sort=sort), page=1).address()
 
@@ -90,70 +76,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class FacetValue:
-    value: str
-    label: str
-    count: int
-    is_chosen: bool
-
-    @property
-    def is_disabled(self) -> bool:
-        """Nothing would be left; a chosen one can always be taken back."""
-        return self.count == 0 and not self.is_chosen
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    name: str
-    title: str
-    values: Sequence[FacetValue]
-
-    @property
-    def first(self) -> Sequence[FacetValue]:
-        return self.values[:FIRST_VALUES]
-
-    @property
-    def more(self) -> Sequence[FacetValue]:
-        """What waits behind a link, so that a long list does not push the rest away."""
-        return self.values[FIRST_VALUES:]
-
-    @property
-    def more_title(self) -> str:
-        what = "providers" if self.name == "provider" else "values"
-        return f"More {what}, {len(self.more)}"
-
-    @property
-    def is_open(self) -> bool:
-        return self.name != "tier" or any(one.is_chosen for one in self.values)
-
-
-@dataclass(frozen=True, slots=True)
 class Chip:
     label: str
     remove: str
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A heading to sort by. `direction` is ARIA's word for the order in force, or ""."""
-
-    name: str
-    title: str
-    href: str
-    direction: str
-    is_number: bool
-
-
-def columns(asked: Asked) -> dict[str, Column]:
-    titles = {"name": "Model", "size": "Size", "context": "Context", "offers": "Offers"}
-    return {
-        name: Column(name, title, asked.sorted_by(name), _direction(asked, name), name != "name")
-        for name, title in titles.items()
-    }
-
-
-def _direction(asked: Asked, name: str) -> str:
-    return {name: "ascending", f"-{name}": "descending"}.get(asked.filters.sort, "")
+def chips(asked: Asked, labels: Labels) -> list[Chip]:
+    """What is in force, each with the address that takes it back."""
+    found = [Chip(f"“{asked.search}”", asked.without_search())] if asked.search else []
+    return found + [
+        Chip(words, asked.without(group, value))
+        for group, value, words in chosen_words(asked.filters, labels)
+    ]
 
 
 @dataclass(slots=True)
@@ -161,13 +95,10 @@ class _Reader:
     params: QueryDict
     notices: list[str] = field(default_factory=list)
 
-    def chosen(self, group: str, known: Mapping[str, str]) -> frozenset[str]:
+    def chosen(self, group: str, known: Collection[str]) -> frozenset[str]:
         asked = set(self.params.getlist(group)) - {""}
-        for unknown in sorted(asked - known.keys())[:3]:
-            self.notices.append(
-                f"“{unknown[:60]}” is not a choice of {TITLES[group]}; it is ignored."
-            )
-        return frozenset(asked & known.keys())
+        self.notices += unknown_notice(group, asked - set(known))
+        return frozenset(asked & set(known))
 
     def sort(self) -> str:
         asked = self.params.get("sort", "") or USUAL_ORDER
@@ -182,46 +113,21 @@ class _Reader:
             self.notices.append(f"Only the first {LONGEST_SEARCH} characters are searched for.")
         return typed[:LONGEST_SEARCH]
 
+    def view(self) -> str:
+        asked = self.params.get("view", "") or "models"
+        if asked in VIEWS:
+            return asked
+        self.notices.append(f"“{asked[:60]}” is not a view; this is the one by model.")
+        return "models"
 
-def read_address(params: QueryDict, providers: Mapping[str, str]) -> Asked:
-    """Understand the address; `providers` maps slugs to names. Never raises."""
+
+def read_address(params: QueryDict, labels: Labels) -> Asked:
+    """Understand the address; `labels` hold every value there is to choose. Never raises."""
     reader = _Reader(params)
-    labels = {**LABELS, "provider": providers}
     chosen = {group: reader.chosen(group, labels[group]) for group in GROUPS}
     search = reader.search()
     page = read_page(params, reader.notices)
     filters = Filters(tuple(search.casefold().split()), chosen, reader.sort())
     opened = frozenset(params.getlist("open")[:MOST_OPEN]) - {""}
-    return Asked(filters, search, page, opened, tuple(reader.notices))
-
-
-def facets(found: Found, filters: Filters, providers: Mapping[str, str]) -> list[Facet]:
-    """Every group with its values; in a long one those with most models first."""
-    labels = {**LABELS, "provider": providers}
-    return [
-        Facet(group, TITLES[group], _values(group, labels[group], found, filters))
-        for group in GROUPS
-    ]
-
-
-def _values(
-    group: str, labels: Mapping[str, str], found: Found, filters: Filters
-) -> list[FacetValue]:
-    counts, chosen = found.counts[group], filters.of(group)
-    values = [
-        FacetValue(value, label, counts[value], value in chosen) for value, label in labels.items()
-    ]
-    if len(values) > FIRST_VALUES:
-        values.sort(key=lambda one: (not one.is_chosen, -one.count, one.label.casefold()))
-    return values
-
-
-def chips(asked: Asked, providers: Mapping[str, str]) -> list[Chip]:
-    """What is in force, each with the address that takes it back."""
-    labels = {**LABELS, "provider": providers}
-    found = [Chip(f"“{asked.search}”", asked.without_search())] if asked.search else []
-    return found + [
-        Chip(labels[group][value], asked.without(group, value))
-        for group in GROUPS
-        for value in sorted(asked.filters.of(group))
-    ]
+    view = reader.view()
+    return Asked(filters, search, page, view, opened, tuple(reader.notices))

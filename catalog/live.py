@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asgiref.sync import async_to_sync, sync_to_async
 
 from catalog.candidates import Candidate
 from catalog.engine import engine
-from catalog.keys import usable_keys_of
+from catalog.keys import UsableKey, usable_keys_of
 from catalog.models import Provider
-from catalog.targets import targets_for
+from catalog.targets import looking_targets, targets_for
 from freellm_site.lib import format as formats
 from gateway.limiter.quota import Level, LimitLevel
 from gateway.resilience.breaker import BreakerView
@@ -126,6 +126,29 @@ def live_of(offers: Mapping[int, OfferName]) -> dict[int, Live]:
     Costs a page one trip to Redis. While Redis is away nothing is known of any of them.
     """
     return async_to_sync(read_offers)(offers) if offers else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An offer to look at, with all that its quota and breaker are known by."""
+
+    provider: Provider
+    external_id: str
+    limits: Mapping[str, int]
+    keys: Sequence[UsableKey] = field(repr=False)
+
+
+def look_at(looks: Mapping[int, Look]) -> dict[int, Live]:
+    """As `live_of`, of offers at hand that are known to be callable: without a query."""
+    if not looks:
+        return {}
+    targets = {
+        pk: looking_targets(one.provider, one.external_id, one.limits, one.keys)
+        for pk, one in looks.items()
+    }
+    found = async_to_sync(read)([target for group in targets.values() for target in group])
+    bests = {pk: best_of(found[one] for one in group) for pk, group in targets.items()}
+    return {pk: live for pk, live in bests.items() if live is not None}
 
 
 def best_of(found: Iterable[Live]) -> Live | None:

@@ -75,9 +75,15 @@ class OfferLine:
         return limit_words(self.limits)
 
 
-def offer_lines(offers: OfferQuerySet) -> list[OfferLine]:
-    """The offers, those that can be called first, then by provider; how they stand is not asked."""
-    obstacle_of = obstacles()
+def offer_lines(
+    offers: OfferQuerySet, obstacle_of: Mapping[int, Obstacle | None] | None = None
+) -> list[OfferLine]:
+    """The offers, those that can be called first, then by provider; how they stand is not asked.
+
+    `obstacle_of` is what keeps calls from each provider, where that is known already.
+    """
+    if obstacle_of is None:
+        obstacle_of = obstacles()
     rows = offers.select_related("provider", "model").order_by("provider__name", "external_id")
     lines = [OfferLine(offer, _obstacle(offer, obstacle_of[offer.provider_id])) for offer in rows]
     return sorted(lines, key=lambda line: (not line.is_usable, line.is_retired))
@@ -125,21 +131,23 @@ def _obstacle(offer: Offer, obstacle: Obstacle | None) -> State | None:
     if offer.is_hidden:
         return HIDDEN
     if offer.status == OfferStatus.MISSING:
-        return _missing(offer.missing_since)
+        return missing(offer.missing_since)
     if offer.refused_since is not None:
-        return _refused(offer.refused_since)
-    if obstacle is not None:
-        return State("unknown", obstacle.word, obstacle.sentence)
-    return None
+        return refused(offer.refused_since)
+    return None if obstacle is None else kept_off(obstacle)
 
 
-def _missing(since: dt.datetime | None) -> State:
+def kept_off(obstacle: Obstacle) -> State:
+    return State("unknown", obstacle.word, obstacle.sentence)
+
+
+def missing(since: dt.datetime | None) -> State:
     told = f" since {absolute(timezone.localtime(since))}" if since else ""
     sentence = f"The provider's list has not named it{told}; it is gone when the next one does not."
     return State("unknown", f"Missing{_since(since)}", sentence)
 
 
-def _refused(since: dt.datetime) -> State:
+def refused(since: dt.datetime) -> State:
     told = absolute(timezone.localtime(since))
     sentence = (
         f"A call to it was answered “not found” at {told}. It is asked again from time to time, "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cachetools import TTLCache
 from django.utils import timezone
@@ -17,10 +19,23 @@ from catalog import generation
 from catalog.models import CHAT_MODALITIES, Change, ChangeKind, Model, Offer, OfferStatus, Provider
 
 NEW_FOR = timedelta(days=7)
-SIZE_BANDS = ((10, "small"), (40, "medium"), (150, "large"), (float("inf"), "huge"))
+Bands = Sequence[tuple[float, str]]
+SIZE_BANDS: Bands = ((10, "small"), (40, "medium"), (150, "large"), (float("inf"), "huge"))
+ACTIVE_BANDS: Bands = ((4, "tiny"), (15, "light"), (40, "middling"), (float("inf"), "heavy"))
+# 131 072 is what people call 128k.
+CONTEXT_BANDS: Bands = (
+    (32_000, "short"),
+    (128_000, "usual"),
+    (200_000, "long"),
+    (1_000_000, "longer"),
+    (float("inf"), "longest"),
+)
+UNKNOWN = "unknown"
+NOTHING = "nothing"  # no demand of an account is known
 
-# What the generation does not hear of (a row changed by hand) is seen by age.
-_KEEP_S = 10.0
+# What the generation does not hear of (a row changed by hand) is seen by age. Reading ten thousand
+# offers takes a quarter of a second, so somebody waits that long once in this time.
+_KEEP_S = 120.0
 
 
 class Traits(NamedTuple):
@@ -28,6 +43,9 @@ class Traits(NamedTuple):
 
     provider: str
     tier: str
+    training: str
+    demands: tuple[str, ...]
+    context: str
     is_retired: bool
     is_usable: bool
     is_new: bool
@@ -39,7 +57,13 @@ class OfferRow(NamedTuple):
     provider_name: str
     external_id: str
     context_tokens: int | None
+    max_output_tokens: int | None
+    limits: Mapping[str, int]
+    first_seen: dt.datetime
+    missing_since: dt.datetime | None
+    refused_since: dt.datetime | None
     traits: Traits
+    kind: int  # offers of the same traits are of one kind, numbered from 0
 
     @property
     def is_retired(self) -> bool:
@@ -56,6 +80,8 @@ class OfferRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
+    """A model with its offers. In the list by offer it stands for the one offer it holds."""
+
     pk: int
     slug: str
     name: str
@@ -68,18 +94,29 @@ class ModelRow:
 
     @property
     def size(self) -> str:
-        if self.params_b is None:
-            return "unknown"
-        return next(name for limit, name in SIZE_BANDS if self.params_b < limit)
+        return band(self.params_b, SIZE_BANDS)
+
+    @property
+    def working_b(self) -> float | None:
+        """What takes part in each token: of a mixture a part, of all others everything."""
+        return self.active_params_b or self.params_b
+
+    @property
+    def active_size(self) -> str:
+        return band(self.working_b, ACTIVE_BANDS)
 
     @property
     def context_tokens(self) -> int | None:
         """The longest context among the offers."""
-        return max((one.context_tokens for one in self.offers if one.context_tokens), default=None)
+        return _most(one.context_tokens for one in self.offers)
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        return _most(one.max_output_tokens for one in self.offers)
 
     @property
     def usable_count(self) -> int:
-        return sum(one.is_usable for one in self.offers)
+        return sum(one.traits.is_usable for one in self.offers)
 
     @property
     def chats(self) -> bool:
@@ -94,13 +131,61 @@ class ModelRow:
     def is_new(self) -> bool:
         return any(one.is_new for one in self.offers)
 
+    @property
+    def first_seen(self) -> dt.datetime:
+        """When the first of its offers came."""
+        return min(one.first_seen for one in self.offers)
+
+
+def band(value: float | None, bands: Bands) -> str:
+    return UNKNOWN if value is None else next(name for limit, name in bands if value < limit)
+
+
+def _most(figures: Iterable[int | None]) -> int | None:
+    return max((one for one in figures if one), default=None)
+
+
+class Shelf(Sequence[ModelRow]):
+    """Every model by name, with its offers; what pages work out of it once is kept with it."""
+
+    def __init__(
+        self,
+        models: Sequence[ModelRow],
+        kinds: Sequence[Traits],
+        providers: Mapping[str, Provider],
+    ) -> None:
+        self._models = models
+        self.kinds = kinds
+        self.providers = providers  # by slug, in the order of their names
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._models[place]
+
+    @cached_property
+    def by_offer(self) -> Shelf:
+        """The same with every offer on its own."""
+        rows = [replace(row, offers=(one,)) for row in self._models for one in row.offers]
+        return Shelf(rows, self.kinds, self.providers)
+
+    @cached_property
+    def families(self) -> Sequence[str]:
+        return sorted({row.family for row in self._models} - {""})
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """For what `catalog.browse` and `catalog.search` prepare."""
+        return {}
+
 
 # By the catalog's generation and by who can be called; two, as one is replaced by the next.
-_kept: TTLCache[tuple[int, frozenset[int]], list[ModelRow]] = TTLCache(2, _KEEP_S, time.monotonic)
+_kept: TTLCache[tuple[int, frozenset[int]], Shelf] = TTLCache(2, _KEEP_S, time.monotonic)
 _lock = Lock()
 
 
-def catalog_rows(usable_providers: Collection[int]) -> list[ModelRow]:
+def catalog_rows(usable_providers: Collection[int]) -> Shelf:
     """Every model with its offers; read anew when the catalog changed or Redis is away."""
     number = generation.current()
     if number is None:
@@ -121,11 +206,13 @@ def forget() -> None:
         _kept.clear()
 
 
-def load_rows(usable_providers: Collection[int]) -> list[ModelRow]:
+def load_rows(usable_providers: Collection[int]) -> Shelf:
     """Every model with its offers, in four queries."""
-    offers = _offers_by_model(usable_providers)
+    providers = {one.pk: one for one in Provider.objects.order_by("name")}
+    kinds: dict[Traits, int] = {}
+    offers = _offers_by_model(providers, usable_providers, kinds)
     columns = ("slug", "name", "family", "params_b", "active_params_b", "modality", "specialties")
-    return [
+    rows = [
         ModelRow(
             pk=row["pk"],
             offers=_in_trying_order(offers[row["pk"]]),
@@ -135,33 +222,53 @@ def load_rows(usable_providers: Collection[int]) -> list[ModelRow]:
         for row in Model.objects.order_by().values("pk", *columns)
         if row["pk"] in offers
     ]
+    rows.sort(key=lambda row: row.name.casefold())
+    return Shelf(rows, list(kinds), {one.slug: one for one in providers.values()})
 
 
-def _offers_by_model(usable_providers: Collection[int]) -> dict[int, list[OfferRow]]:
+def _offers_by_model(
+    providers: Mapping[int, Provider], usable_providers: Collection[int], kinds: dict[Traits, int]
+) -> dict[int, list[OfferRow]]:
     """Providers are read apart: a join would carry each of them thousands of times."""
     since = timezone.now() - NEW_FOR
     changes = Change.objects.filter(kind=ChangeKind.ADDED, at__gte=since)
     new = set(changes.values_list("offer_id", flat=True))
-    providers = {one.pk: one for one in Provider.objects.only("slug", "name", "tier", "is_retired")}
+    columns = (
+        *("external_id", "context_tokens", "max_output_tokens", "limits"),
+        *("first_seen", "missing_since", "refused_since"),
+    )
     offers = Offer.objects.filter(is_hidden=False).order_by("external_id")
     by_model: dict[int, list[OfferRow]] = defaultdict(list)
-    for pk, model_id, provider_id, external_id, context_tokens, status in offers.values_list(
-        "pk", "model_id", "provider_id", "external_id", "context_tokens", "status"
+    for pk, model_id, provider_id, status, *values in offers.values_list(
+        "pk", "model_id", "provider_id", "status", *columns
     ):
         provider = providers[provider_id]
+        external_id, context_tokens, max_output_tokens, limits, *moments = values
+        first_seen, missing_since, refused_since = moments
+        is_offered = status == OfferStatus.ACTIVE and refused_since is None
+        traits = Traits(
+            provider=provider.slug,
+            tier=provider.tier,
+            training=provider.training or UNKNOWN,
+            demands=tuple(provider.demands) or (NOTHING,),
+            context=band(context_tokens, CONTEXT_BANDS),
+            is_retired=provider.is_retired or status == OfferStatus.RETIRED,
+            is_usable=is_offered and provider_id in usable_providers,
+            is_new=pk in new,
+        )
         row = OfferRow(
             pk=pk,
             provider=provider.slug,
             provider_name=provider.name,
             external_id=external_id,
             context_tokens=context_tokens,
-            traits=Traits(
-                provider=provider.slug,
-                tier=provider.tier,
-                is_retired=provider.is_retired or status == OfferStatus.RETIRED,
-                is_usable=status == OfferStatus.ACTIVE and provider_id in usable_providers,
-                is_new=pk in new,
-            ),
+            max_output_tokens=max_output_tokens,
+            limits=limits or provider.limits,
+            first_seen=first_seen,
+            missing_since=missing_since,
+            refused_since=refused_since,
+            traits=traits,
+            kind=kinds.setdefault(traits, len(kinds)),
         )
         by_model[model_id].append(row)
     return by_model

@@ -63,11 +63,6 @@ async def targets_for(offer_ids: Sequence[int]) -> list[Target]:
     return await sync_to_async(_targets_for)(offer_ids)
 
 
-def usable_provider_ids() -> set[int]:
-    """The providers that can be called now; simulators as the admin chose. Three queries."""
-    return {pk for pk, obstacle in obstacles().items() if obstacle is None}
-
-
 def doubts() -> dict[int, str]:
     """The providers a call may be sent to, with what makes it doubtful; "" mostly."""
     return {
@@ -87,8 +82,20 @@ def unusable_reason(provider: Provider) -> str:
     return obstacle.sentence if obstacle else ""
 
 
-def obstacles() -> dict[int, Obstacle | None]:
+@dataclass(frozen=True, slots=True)
+class Usability:
+    """Of every provider, by its id: what keeps calls from it, or None, and its keys."""
+
+    obstacles: Mapping[int, Obstacle | None]
+    keys: Mapping[int, Sequence[UsableKey]]
+
+
+def obstacles() -> Mapping[int, Obstacle | None]:
     """For every provider what keeps calls from it, or None."""
+    return usability().obstacles
+
+
+def usability() -> Usability:
     providers = list(Provider.objects.for_usability())
     keys = enabled_keys_of(providers)
     found = {one.pk: _obstacle(one, keys[one.pk]) for one in providers}
@@ -98,7 +105,8 @@ def obstacles() -> dict[int, Obstacle | None]:
     for provider in providers:
         if provider.origin == Origin.SIMULATOR:
             found[provider.pk] = found[provider.pk] or _simulator_obstacle(is_real_usable)
-    return found
+    accepted = {pk: [one for one in rows if not one.is_refused] for pk, rows in keys.items()}
+    return Usability(found, accepted)
 
 
 def build_targets(offer: Offer, keys: Sequence[UsableKey]) -> list[Target]:
@@ -121,15 +129,40 @@ def build_target(offer: Offer, key: UsableKey | None) -> Target:
         key_id=key.key_id if key else "none",
         pool=provider.pool_for(offer.external_id),
         limits=known_limits(offer.effective_limits, provider.resets),
-        hides_limits=provider.origin == Origin.MAPPING and provider.tier != Tier.LOCAL,
+        hides_limits=hides_limits(provider),
         provider_name=provider.name,
         model_name=offer.model.name,
         context_tokens=offer.context_tokens,
         max_output_tokens=offer.max_output_tokens,
-        limit_headers=tuple(LimitHeader(**header) for header in provider.ratelimit_headers),
+        limit_headers=_limit_headers(provider),
         allows_private_address=may_be_private(provider),
         quirks=read_quirks(provider.quirks, offer.external_id),
     )
+
+
+def looking_targets(
+    provider: Provider, external_id: str, limits: Mapping[str, int], keys: Sequence[UsableKey]
+) -> list[Target]:
+    """For asking how an offer stands: who it is and what its quota is, without an address."""
+    return [
+        Target(
+            provider=provider.slug,
+            model=external_id,
+            base_url="",
+            key=key.secret if key else None,
+            key_id=key.key_id if key else "none",
+            pool=provider.pool_for(external_id),
+            limits=known_limits(limits, provider.resets),
+            hides_limits=hides_limits(provider),
+            limit_headers=_limit_headers(provider),
+        )
+        for key in (keys if provider.needs_key else [None])
+    ]
+
+
+def hides_limits(provider: Provider) -> bool:
+    """Whether it may keep to more limits than it publishes; a server of our own does not."""
+    return provider.origin == Origin.MAPPING and provider.tier != Tier.LOCAL
 
 
 def may_be_private(provider: Provider) -> bool:
@@ -154,6 +187,10 @@ def can_fill(provider: Provider, extra: Mapping[str, str]) -> bool:
         return bool(fill_address(provider.base_url, extra))
     except KeyError:
         return False
+
+
+def _limit_headers(provider: Provider) -> tuple[LimitHeader, ...]:
+    return tuple(LimitHeader(**header) for header in provider.ratelimit_headers)
 
 
 def _targets_for(offer_ids: Sequence[int]) -> list[Target]:

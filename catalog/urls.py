@@ -20,6 +20,7 @@ app_name = "catalog"
 
 reading = [
     path("", browsing.browse, name="list"),
+    path("columns/", browsing.choose_columns, name="choose-columns"),
     path("models/<slug:slug>/", models.model_detail, name="model-detail"),
     path("providers/", providers.provider_list, name="provider-list"),
     path("providers/<slug:slug>/", providers.provider_detail, name="provider-detail"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.models.choices import SiteChoice
+from catalog.models.choices import ListChoice, SiteChoice
 from catalog.models.held import HeldList, HeldState
 from catalog.models.history import (
     ACTIVE_STATES,
@@ -25,6 +25,7 @@ __all__ = [
     "HeldList",
     "HeldState",
     "KeyVerdict",
+    "ListChoice",
     "Modality",
     "Model",
     "Offer",

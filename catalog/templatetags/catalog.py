@@ -9,7 +9,8 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from catalog.filters import LABELS, Asked
+from catalog.facets import LABELS
+from catalog.filters import Asked
 from catalog.model_list import ModelLine
 from catalog.offers import OfferLine, other_limit_words
 from catalog.offers import limit_words as words_of_limits

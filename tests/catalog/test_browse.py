@@ -9,12 +9,13 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from catalog.columns import COLUMNS
 from catalog.models import Change, ChangeKind, Model, Offer, OfferStatus, Provider
 from tests.factories import make_model, make_offer, make_provider
 
 pytestmark = pytest.mark.django_db
 
-MOST_QUERIES = 20
+MOST_QUERIES = 12
 
 
 @pytest.fixture
@@ -25,7 +26,14 @@ def small_catalog(db: None) -> None:
     )
     ibis = make_model("Ibis Embed", family="ibis", params_b=None, modality="embedding")
     fast = make_provider(slug="fast", name="Fast")
-    keyed = make_provider(slug="keyed", name="Keyed", auth="bearer", tier="trial")
+    keyed = make_provider(
+        slug="keyed",
+        name="Keyed",
+        auth="bearer",
+        tier="trial",
+        training="used",
+        demands=["phone", "region"],
+    )
     make_offer(fast, wren, external_id="acme/wren-8b-instruct", context_tokens=8_192)
     make_offer(keyed, wren, external_id="wren-8b")
     make_offer(keyed, heron, external_id="heron-70b", context_tokens=131_072)
@@ -63,6 +71,20 @@ def count(client: Client, query: str, facet: str, value: str) -> int:
         ("?now=usable", {"Wren 8B Instruct", "Ibis Embed"}),
         ("?now=retired", {"Dodo 1B"}),
         ("?now=new", set()),
+        ("?family=wren&family=ibis", {"Wren 8B Instruct", "Ibis Embed"}),
+        ("?active=heavy", {"Heron 70B"}),
+        ("?active=light&active=unknown", {"Wren 8B Instruct", "Ibis Embed"}),
+        ("?context=long", {"Heron 70B"}),
+        ("?context=short&provider=keyed", set()),
+        ("?training=used", {"Wren 8B Instruct", "Heron 70B"}),
+        ("?training=unknown", {"Wren 8B Instruct", "Ibis Embed"}),
+        ("?demands=phone", {"Wren 8B Instruct", "Heron 70B"}),
+        ("?demands=nothing", {"Wren 8B Instruct", "Ibis Embed"}),
+        ("?q=wern", {"Wren 8B Instruct"}),
+        ("?q=instrct+8b", {"Wren 8B Instruct"}),
+        ("?q=wren8b", {"Wren 8B Instruct"}),
+        ("?q=hern+7b", set()),
+        ("?q=heron+70b+embed", set()),
     ],
 )
 def test_filters(viewer_client: Client, query: str, expected: set[str]) -> None:
@@ -94,6 +116,78 @@ def test_a_long_facet_shows_its_fullest_values_first(viewer_client: Client) -> N
         *("p-2", "p-11", "p-10", "p-9", "p-8", "p-7", "p-6", "p-5")
     ]
     assert re.findall(r'id="facet-provider-(p-\d+)"', more) == ["p-4", "p-3", "p-1", "p-0"]
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_offers_on_their_own(viewer_client: Client) -> None:
+    """Each is a row with the figures of its provider; facets and counts count offers."""
+    page = viewer_client.get("/catalog/?view=offers").content.decode()
+    ids = re.findall(r'class="under mono">([^<]+)', page)
+    assert ids == ["acme/wren-8b-instruct", "heron-70b", "wren-8b", "ibis"]
+    assert "3 models, 4 offers" in page
+    assert count(viewer_client, "?view=offers", "provider", "keyed") == 2
+    assert count(viewer_client, "?view=offers", "family", "wren") == 2
+    assert count(viewer_client, "?view=offers&family=wren", "training", "used") == 1
+    by_context = names(viewer_client, "?view=offers&sort=-context")
+    assert by_context[:2] == ["Heron 70B", "Wren 8B Instruct"]
+    narrowed = viewer_client.get("/catalog/?view=offers&provider=keyed").content.decode()
+    assert "acme/wren-8b-instruct" not in narrowed
+
+
+@pytest.mark.usefixtures("small_catalog")
+def test_a_slip_is_forgiven_and_told(viewer_client: Client) -> None:
+    """Which word was taken for which; what stands there as typed is never replaced."""
+    page = viewer_client.get("/catalog/?q=hreon").content.decode()
+    assert "Nothing is called “hreon”; shown is what holds “heron”." in page
+    assert "Nothing is called" not in viewer_client.get("/catalog/?q=heron").content.decode()
+    assert "Nothing is called" not in viewer_client.get("/catalog/?q=zzzzzz").content.decode()
+
+
+@pytest.mark.usefixtures("small_catalog")
+@pytest.mark.parametrize("view", list(COLUMNS))
+def test_every_column_sorts_and_may_be_left_out(viewer_client: Client, view: str) -> None:
+    """Once chosen, for this person and this view only, until the usual ones are wanted again."""
+    every = [one.name for one in COLUMNS[view]]
+    answer = viewer_client.post("/catalog/columns/", {"view": view, "column": every})
+    assert answer["Location"] == "/catalog/"
+    page = viewer_client.get(f"/catalog/?view={view}").content.decode()
+    assert re.findall(r'id="sort-([^"]+)"', page) == ["name", *every]
+    for name in every:
+        for sort in (name, f"-{name}"):
+            assert len(names(viewer_client, f"?view={view}&sort={sort}")) >= 3
+    viewer_client.post("/catalog/columns/", {"view": view, "address": f"?view={view}"})
+    page = viewer_client.get(f"/catalog/?view={view}").content.decode()
+    assert re.findall(r'id="sort-([^"]+)"', page) == ["name"]
+    other = next(one for one in COLUMNS if one != view)
+    page = viewer_client.get(f"/catalog/?view={other}").content.decode()
+    assert 'id="sort-context"' in page
+    viewer_client.post("/catalog/columns/", {"view": view, "column": every, "usual": "1"})
+    page = viewer_client.get(f"/catalog/?view={view}").content.decode()
+    usual = [one.name for one in COLUMNS[view] if one.is_usual]
+    assert re.findall(r'id="sort-([^"]+)"', page) == ["name", *usual]
+
+
+def test_choosing_columns_leads_nowhere_else(viewer_client: Client) -> None:
+    """Back to the list as it was, never to an address of somebody's own; nonsense is left out."""
+    asked = {"view": "nothing", "column": ["nothing", "context"], "address": "//evil.example"}
+    answer = viewer_client.post("/catalog/columns/", asked)
+    assert answer["Location"] == "/catalog/"
+    asked |= {"view": "offers", "address": "?good=code&view=offers"}
+    answer = viewer_client.post("/catalog/columns/", asked)
+    assert answer["Location"] == "/catalog/?good=code&view=offers"
+
+
+def test_what_is_left_sorts_unless_too_many_would_be_asked(
+    viewer_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is callable comes before what is not; too many stay by name, with a notice."""
+    for name, auth in (("Wren A", "bearer"), ("Wren B", "none")):
+        make_offer(make_provider(auth=auth, limits={"rpd": 10}), make_model(name))
+    assert names(viewer_client, "?sort=-left") == ["Wren B", "Wren A"]
+    monkeypatch.setattr("catalog.model_list.MOST_ASKED", 0)
+    page = viewer_client.get("/catalog/?sort=-left").content.decode()
+    assert "too many to sort by what is left" in page
+    assert names(viewer_client, "?sort=-left") == ["Wren A", "Wren B"]
 
 
 @pytest.mark.usefixtures("small_catalog")
@@ -166,6 +260,8 @@ def test_what_a_refresh_added_is_new_for_a_week(viewer_client: Client) -> None:
     ("query", "notice"),
     [
         ("?kind=zzz", "“zzz” is not a choice of Kind"),
+        ("?view=cube", "“cube” is not a view"),
+        ("?family=zzz", "“zzz” is not a choice of Family"),
         ("?sort=--name", "no column “--name” to sort by"),
         ("?sort=price", "no column “price” to sort by"),
         ("?page=0", "“0” is not a page"),
@@ -268,8 +364,13 @@ def test_ten_thousand_offers_cost_as_many_queries_as_ten(
         for n in range(10_000)
     )
     with django_assert_max_num_queries(MOST_QUERIES):
+        assert viewer_client.get("/catalog/").status_code == 200
+    with django_assert_max_num_queries(MOST_QUERIES):
         page = viewer_client.get("/catalog/?size=small&open=m-0&open=m-1&sort=name")
     assert b"id-0" in page.content
+    with django_assert_max_num_queries(MOST_QUERIES):
+        page = viewer_client.get("/catalog/?view=offers&sort=-context")
+    assert b"10000 offers" in page.content
 
 
 def test_search_needs_no_session_of_an_admin(viewer_client: Client, client: Client) -> None:

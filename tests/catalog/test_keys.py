@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from catalog.key_store import NewKey, SameKey, store_key
 from catalog.keys import fill_address, usable_keys
 from catalog.models import Origin, SiteChoice
-from catalog.targets import targets_for, unusable_reason, usable_provider_ids
+from catalog.targets import provider_usable, targets_for, unusable_reason
 from gateway.types import Secret
 from tests.factories import make_key, make_offer, make_provider
 
@@ -75,7 +75,7 @@ def test_a_key_of_the_environment_works_unstored(settings: Settings) -> None:
     provider = make_provider(auth="bearer", env_var="WREN_API_KEY")
     (key,) = usable_keys(provider)
     assert (key.key_id, key.label) == ("env", "WREN_API_KEY")
-    assert provider.pk in usable_provider_ids()
+    assert provider_usable(provider)
 
 
 async def test_a_target_for_each_offer_and_key(transactional_db: None) -> None:
@@ -113,9 +113,9 @@ def test_the_simulator_steps_aside(choice: str, alone: int, beside: int) -> None
     """It is offered while nothing real is usable, unless an admin chose otherwise."""
     simulated = make_provider(origin=Origin.SIMULATOR, base_url="{SIMULATOR_URL}/sim/v1")
     SiteChoice.objects.update_or_create(pk=1, defaults={"simulator": choice})
-    assert (simulated.pk in usable_provider_ids()) is bool(alone)
+    assert provider_usable(simulated) is bool(alone)
     make_provider()
-    assert (simulated.pk in usable_provider_ids()) is bool(beside)
+    assert provider_usable(simulated) is bool(beside)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_the_list_draws_a_shape_for_each_offer(
     page = viewer_client.get(f"/catalog/?open={wren.slug}").content.decode()
     row = page[page.index("data-row-link") : page.index('class="detail"')]
     assert re.findall(r"#g-(\w+)", row) == ["full", "half", "hollow", "unknown"]
-    assert "4 offers: answers 1, used up 1, open 1, cannot be called 1" in words_of(row)
+    assert "4 offers: answers 1, used up 1, open 1, no key 1" in words_of(row)
     assert "10 a day" in words_of(row)
     opened = words_of(page[page.index('class="detail"') :])
     assert "Answers 10 rpd 10 a day published" in opened

@@ -32,6 +32,7 @@ NEEDS: dict[str, Role | None] = {
     "accounts:new-link": Role.ADMIN,
     "styleguide": Role.VIEWER,
     "catalog:list": Role.VIEWER,
+    "catalog:choose-columns": Role.VIEWER,
     "catalog:model-detail": Role.VIEWER,
     "catalog:provider-list": Role.VIEWER,
     "catalog:provider-detail": Role.VIEWER,
