@@ -26,4 +26,10 @@ urlpatterns = [
     path("monitoring/calls/", views.call_list, name="call-list"),
     re_path(r"^monitoring/calls\.(?P<form>csv|jsonl)$", views.call_export, name="call-export"),
     path("monitoring/calls/<str:call_id>/", views.call_detail, name="call-detail"),
+    path("monitoring/tuning/", views.tuning, name="tuning"),
+    path("monitoring/tuning/preview/", views.tuning_preview, name="tuning-preview"),
+    path("monitoring/tuning/save/", views.tuning_save, name="tuning-save"),
+    path("monitoring/tuning/held/", views.tuning_held, name="tuning-held"),
+    path("monitoring/tuning/history/", views.tuning_history, name="tuning-history"),
+    path("monitoring/tuning/history/<int:pk>/undo/", views.tuning_undo, name="tuning-undo"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gateway.limits import LIMIT_NAMES
+from gateway.limits import LIMIT_NAMES, Window
 from gateway.policy.fields import Group, tunable
 
 _AS_PUBLISHED = 0
@@ -14,9 +14,10 @@ _MOST = 1_000_000_000 - 1
 
 def _limit(name: str) -> Any:
     unit, window = LIMIT_NAMES[name]
+    label = f"{unit.capitalize()} {'an' if window is Window.HOUR else 'a'} {window}"
     return tunable(
-        _AS_PUBLISHED, unit=f"{unit}/{window}", minimum=_AS_PUBLISHED, maximum=_MOST,
-        label=f"{unit.capitalize()} a {window}", zero="as published",
+        _AS_PUBLISHED, unit=str(unit), minimum=_AS_PUBLISHED, maximum=_MOST,
+        label=label, zero="as published",
         help="Let through at most, whatever is published or named by a header; 0: as published.",
     )  # fmt: skip
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from gateway.policy import TUNABLES, Scope
+from monitoring.models import TuningChange, TuningStep
 
 AS_ABOVE = "as above"
-
-
-class _Step(Protocol):
-    name: str
-    old: float | None
-    new: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +18,27 @@ class Words:
     new: str
 
 
-def words_of(step: _Step) -> Words:
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    change: TuningChange
+    lines: list[tuple[Words, str]]  # with the level of each
+    more: int
+
+
+_LINES = 5
+
+
+def history_rows(changes: Iterable[TuningChange], names: Mapping[str, str]) -> list[HistoryRow]:
+    """Of changes that bring their steps."""
+    rows = []
+    for change in changes:
+        steps = list(change.steps.all())
+        lines = [(words_of(step), place_of(step.scope, names)) for step in steps[:_LINES]]
+        rows.append(HistoryRow(change, lines, len(steps) - len(lines)))
+    return rows
+
+
+def words_of(step: TuningStep) -> Words:
     """Also of a field that this version no longer has."""
     label = TUNABLES[step.name].label if step.name in TUNABLES else step.name
     return Words(label, told(step.name, step.old), told(step.name, step.new))
@@ -36,7 +51,7 @@ def told(name: str, value: float | None) -> str:
     return known.told(known.typed(value)) if known else f"{value:g}"
 
 
-def place_of(scope: Scope, names: dict[str, str]) -> str:
+def place_of(scope: Scope, names: Mapping[str, str]) -> str:
     """“GPT-OSS 120B on Groq”: `names` are the providers' by slug."""
     if not scope.provider:
         return "default"

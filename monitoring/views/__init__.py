@@ -12,6 +12,14 @@ from monitoring.views.limits import limit_detail, limits
 from monitoring.views.live import live_events
 from monitoring.views.overview import dismiss_first_steps, overview
 from monitoring.views.traffic import traffic, traffic_figures, traffic_rows
+from monitoring.views.tuning import (
+    tuning,
+    tuning_held,
+    tuning_history,
+    tuning_preview,
+    tuning_save,
+    tuning_undo,
+)
 
 __all__ = [
     "cache",
@@ -30,4 +38,10 @@ __all__ = [
     "traffic",
     "traffic_figures",
     "traffic_rows",
+    "tuning",
+    "tuning_held",
+    "tuning_history",
+    "tuning_preview",
+    "tuning_save",
+    "tuning_undo",
 ]

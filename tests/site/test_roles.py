@@ -84,6 +84,12 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:call-list": Role.VIEWER,
     "monitoring:call-export": Role.VIEWER,
     "monitoring:call-detail": Role.VIEWER,
+    "monitoring:tuning": Role.VIEWER,
+    "monitoring:tuning-preview": Role.ADMIN,
+    "monitoring:tuning-save": Role.ADMIN,
+    "monitoring:tuning-held": Role.VIEWER,
+    "monitoring:tuning-history": Role.VIEWER,
+    "monitoring:tuning-undo": Role.ADMIN,
 }
 PARTS = {
     "pk": 1,
