@@ -8,7 +8,7 @@ from gateway.cache.cache import Cache
 from gateway.cache.kinds import MODEL_LIST, FetchedList
 from gateway.dialects.refusals import classify
 from gateway.policy import PolicySource
-from gateway.transport import OutgoingRequest, Transport
+from gateway.transport import OutgoingRequest, Transport, loop_now
 
 _OK = range(200, 300)
 _NOT_MODIFIED = 304
@@ -32,6 +32,7 @@ class Lists:
         """The list as it is now; a failure is a failure, though an older list were kept."""
         key = (url, dict(headers))  # another key of the provider may see another list
         kept = await self._cache.peek(MODEL_LIST, key)
+        until = loop_now() + within_s
         outgoing = OutgoingRequest(url=url, headers={**headers, **_if_changed(kept)}, method="GET")
         async with self._transport.exchange(
             outgoing,
@@ -40,7 +41,7 @@ class Lists:
             allows_private=allows_private_address,
             max_bytes=max_bytes,
         ) as incoming:
-            body = await incoming.read_all(within_s, "the whole answer")
+            body = await incoming.read_all(until - loop_now(), "the whole answer")
             if kept is not None and incoming.status == _NOT_MODIFIED:
                 return kept.body.encode()
             if incoming.status not in _OK:

@@ -62,7 +62,8 @@ class OutgoingRequest:
 class Incoming:
     """An answer whose head is there; the body is read piece by piece, each with a timeout."""
 
-    def __init__(self, response: httpx.Response, max_bytes: int) -> None:
+    def __init__(self, response: httpx.Response, max_bytes: int, began: float) -> None:
+        self._began = began  # to wait for it, by the loop's clock
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers  # names match in any case
         self._pieces = response.aiter_bytes()
@@ -75,7 +76,7 @@ class Incoming:
         if self._put_back:
             piece, self._put_back = self._put_back, b""
             return piece
-        with _translated(within_s, waiting_for):
+        with _translated(loop_now(), waiting_for):
             async with asyncio.timeout(within_s):
                 return self._counted(await anext(self._pieces, b""))
 
@@ -84,9 +85,9 @@ class Incoming:
         self._put_back = piece
 
     async def read_all(self, within_s: float, waiting_for: str) -> bytes:
-        """The rest of the body, within one time for all of it."""
+        """The rest of the body, within one time for all of it; its head was waited for, too."""
         pieces, self._put_back = [self._put_back], b""
-        with _translated(within_s, waiting_for):
+        with _translated(self._began, waiting_for):
             async with asyncio.timeout(within_s):
                 pieces += [self._counted(piece) async for piece in self._pieces]
         return b"".join(pieces)
@@ -130,14 +131,15 @@ class Transport:
         max_bytes: int | None = None,
     ) -> AsyncIterator[Incoming]:
         """Send and give the answer once its head is there. Leaving early drops the connection."""
-        with _translated(head_within_s, "the first sign of an answer"):
+        began = loop_now()
+        with _translated(began, "the first sign of an answer"):
             request = _built(outgoing, timeouts, head_within_s)
             check_literal(request.url.host, self._checks[allows_private])
             async with asyncio.timeout(head_within_s):
                 response = await self._pools[allows_private].handle_async_request(request)
         try:
             _check_packing(response)
-            yield Incoming(response, max_bytes or timeouts.max_reply_bytes)
+            yield Incoming(response, max_bytes or timeouts.max_reply_bytes, began)
         finally:
             with suppress(httpx.HTTPError, aiohttp.ClientError, OSError):
                 await response.aclose()
@@ -212,12 +214,17 @@ def _new_pool(check: AddressCheck) -> httpx.AsyncBaseTransport:
 
 
 @contextmanager
-def _translated(within_s: float, waiting_for: str) -> Iterator[None]:
+def _translated(began: float, waiting_for: str) -> Iterator[None]:
     """Turn what the libraries raise into the engine's own errors."""
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
-        raise _translate(error, f"Waited {within_s:.3g} s for {waiting_for}.") from error
+        waited = f"Waited {loop_now() - began:.2g} s for {waiting_for}."
+        raise _translate(error, waited) from error
+
+
+def loop_now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _translate(error: BaseException, waited: str) -> GatewayError:  # noqa: C901, PLR0911 - a table

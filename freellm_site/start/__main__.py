@@ -53,6 +53,7 @@ def _start(*, is_demo: bool) -> int:
     from django.conf import settings  # noqa: PLC0415 - readable only once the secrets are there
 
     ground.check_port(settings.HOST, settings.PORT)
+    ground.tell_address(lock, settings.PUBLIC_URL)
     if "SIMULATOR_PORT" not in os.environ and "SIMULATOR_URL" not in os.environ:
         os.environ["SIMULATOR_PORT"] = str(ground.free_port(settings.SIMULATOR_PORT))
     sign_in_link = _prepare()

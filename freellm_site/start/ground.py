@@ -68,7 +68,7 @@ def take_lock(var: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        holder = lock.read().strip() or "unknown"
+        holder = lock.readline().strip() or "unknown"
         lock.close()
         raise CannotStart(
             f"FreeLLM is already running on {var} (process {holder}). Stop that one, "
@@ -78,6 +78,25 @@ def take_lock(var: Path) -> IO[str]:
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     return lock
+
+
+def tell_address(lock: IO[str], url: str) -> None:
+    """For who asks while the lock is held, whatever ports are set where they ask."""
+    lock.write(f"{url}\n")
+    lock.flush()
+
+
+def running_address(var: Path) -> str | None:
+    """Where the instance on this `var` answers; None where none runs."""
+    try:
+        with (var / "run.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        _, _, url = (var / "run.lock").read_text().partition("\n")
+        return url.strip() or None
+    return None
 
 
 def check_port(host: str, port: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from typing import cast
 
 from gateway.simulator.asking import Answer, Ask
 from gateway.simulator.exchange import Exchange
@@ -13,7 +14,7 @@ from gateway.simulator.pacing import Pace
 from gateway.simulator.runtime import RunningProvider
 from gateway.simulator.scenario import Fault, FaultKind
 from gateway.simulator.styles.base import Headers
-from gateway.simulator.wires import WIRES, Wire
+from gateway.simulator.wires import WIRES, StreamingWire, Wire
 
 _COMMENT_EVERY_S = 1.0
 _SPOILING = {
@@ -38,8 +39,13 @@ class Delivery:
     def wire(self) -> Wire:
         return WIRES[self.running.spec.dialect]
 
+    @property
+    def streaming(self) -> StreamingWire:
+        """For `_stream` and what it calls, where the wire is one."""
+        return cast("StreamingWire", self.wire)
+
     async def send(self, ask: Ask) -> None:
-        if ask.is_stream:
+        if ask.is_stream and isinstance(self.wire, StreamingWire):
             await self._stream(wants_usage=ask.wants_usage)
         else:
             await self._whole()
@@ -73,14 +79,14 @@ class Delivery:
         else:
             await _sleep_until(first_s)
             await self._open()
-        await self._write(*self.wire.opening(self.answer))
+        await self._write(*self.streaming.opening(self.answer))
         pieces, fault = self._pieces(), self._spoiler()
         spoil_at = int(len(pieces) * fault.at) if fault else len(pieces)
         await self._send_pieces(pieces[:spoil_at], started_s)
         if fault and not await self._spoil(fault):
             return
         await self._send_pieces(pieces[spoil_at:], started_s)
-        ending = self.wire.closing(self.answer, wants_usage=wants_usage)
+        ending = self.streaming.closing(self.answer, wants_usage=wants_usage)
         await self.exchange.end(b"".join(self._lined(one) for one in ending))
 
     async def _send_pieces(self, pieces: list[tuple[str, int]], started_s: float) -> None:
@@ -92,7 +98,7 @@ class Delivery:
                 await self._write(*ready)
                 ready.clear()
             await _sleep_until(due_s)
-            ready.append(self.wire.piece(self.answer, text))
+            ready.append(self.streaming.piece(self.answer, text))
         if ready:
             await self._write(*ready)
 
@@ -108,11 +114,11 @@ class Delivery:
             case FaultKind.CUT:
                 await self.exchange.abort(is_reset=False)
             case FaultKind.HALF_JSON:
-                event = self.wire.piece(self.answer, "a piece that breaks off")
+                event = self.streaming.piece(self.answer, "a piece that breaks off")
                 await self.exchange.end(event[: len(event) // 2])
             case FaultKind.MID_ERROR:
                 body = self.running.style.error_body(problem_of(fault))
-                await self.exchange.end(self._lined(self.wire.failing(self.answer, body)))
+                await self.exchange.end(self._lined(self.streaming.failing(self.answer, body)))
             case _:
                 await self.exchange.end()
         return False
@@ -127,7 +133,7 @@ class Delivery:
         ]
 
     async def _open(self) -> None:
-        framing = [("content-type", self.wire.content_type), ("cache-control", "no-cache")]
+        framing = [("content-type", self.streaming.content_type), ("cache-control", "no-cache")]
         await self.exchange.start(200, [*framing, *self.headers])
 
     async def _comment_until(self, due_s: float) -> None:

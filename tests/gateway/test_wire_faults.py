@@ -7,6 +7,7 @@ import gzip
 import re
 import socket
 import zlib
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -121,6 +122,34 @@ async def test_a_wait_is_told_in_full(gateway: Gateway) -> None:
     waited = re.search(r"Waited ([\d.]+) s for the next token", why)
     assert waited
     assert float(waited[1]) >= 0.29
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+async def test_a_whole_answer_that_trickles_is_told_in_full(
+    gateway: Gateway, is_list: bool
+) -> None:
+    """Its head came late and its body comes slowly: both were waited for, within one time."""
+
+    async def script(wire: Wire, _: Received) -> None:
+        await asyncio.sleep(0.5)
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                await wire.send(b" ")
+                await asyncio.sleep(0.05)
+
+    async with upstream(script) as provider:
+        url, call = provider.target().base_url, ask(deadline_s=20)
+        asked: Awaitable[object] = (
+            gateway.get(url, within_s=1.0, max_bytes=9_999, allows_private_address=True)
+            if is_list
+            else gateway.complete(call, [provider.target()])
+        )
+        with pytest.raises(GatewayError) as caught:
+            await asked
+    waited = re.search(r"Waited ([\d.]+) s for the whole answer", str(caught.value))
+    assert waited
+    assert 0.9 <= float(waited[1]) < (1.4 if is_list else 2.9)
 
 
 async def test_what_follows_the_end_is_not_waited_for(gateway: Gateway) -> None:

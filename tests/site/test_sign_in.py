@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from freellm_site.accounts import throttle
 from freellm_site.accounts.models import SignInLink, User
 from freellm_site.accounts.services import first_sign_in_link
+from freellm_site.start import ground
 from tests.factories import make_user
 from tests.servers import RedisServer
 
@@ -222,6 +225,18 @@ def test_the_command_prints_a_link(client: Client, capsys: pytest.CaptureFixture
     path = re.search(r"/sign-in/\S+", capsys.readouterr().out)
     assert path
     assert "Sign in as mara" in client.get(path[0]).text
+
+
+def test_the_command_knows_the_running_servers_address(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever PORT is where the command runs."""
+    settings.VAR_DIR = tmp_path
+    make_user(username="mara")
+    with ground.take_lock(tmp_path) as lock:
+        ground.tell_address(lock, "http://here.example:9001")
+        call_command("signin_link", "mara")
+    assert capsys.readouterr().out.startswith("http://here.example:9001/sign-in/")
 
 
 @pytest.mark.parametrize("name", ["nobody", "gone"])

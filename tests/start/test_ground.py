@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import stat
 import subprocess
@@ -47,6 +48,17 @@ def test_a_second_instance_is_refused(tmp_path: Path) -> None:
     with ground.take_lock(tmp_path), pytest.raises(CannotStart, match="already running"):
         ground.take_lock(tmp_path)
     ground.take_lock(tmp_path).close()
+
+
+def test_a_running_instance_tells_its_address(tmp_path: Path) -> None:
+    """Only while it runs: what is left in the file afterwards holds for nobody."""
+    assert ground.running_address(tmp_path) is None
+    with ground.take_lock(tmp_path) as lock:
+        ground.tell_address(lock, "http://127.0.0.1:9001")
+        assert ground.running_address(tmp_path) == "http://127.0.0.1:9001"
+        with pytest.raises(CannotStart, match=rf"process {os.getpid()}\)"):
+            ground.take_lock(tmp_path)
+    assert ground.running_address(tmp_path) is None
 
 
 def test_a_taken_port_is_named() -> None:

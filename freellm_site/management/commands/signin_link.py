@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from freellm_site.accounts.models import User
 from freellm_site.accounts.services import an_admin, sign_in_link
+from freellm_site.start.ground import running_address
 
 
 class Command(BaseCommand):
@@ -19,7 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = _named(options["username"]) if options["username"] else an_admin()
-        self.stdout.write(sign_in_link(user, settings.PUBLIC_URL))
+        address = running_address(settings.VAR_DIR) or settings.PUBLIC_URL
+        self.stdout.write(sign_in_link(user, address))
 
 
 def _named(username: str) -> User:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from gateway.simulator.asking import Answer, Ask
 from gateway.simulator.wires.cohere import CohereWire
@@ -12,10 +12,7 @@ from gateway.simulator.wires.openai import OpenAIWire
 
 
 class Wire(Protocol):
-    """One dialect. Events are whole, with LF line ends."""
-
-    @property
-    def content_type(self) -> str: ...
+    """One dialect."""
 
     def hint(self, path: str) -> str | None:
         """What the chat's path below the base says (maybe ""), or None: no chat is asked there."""
@@ -24,6 +21,15 @@ class Wire(Protocol):
         """Understand a request; raises BadAskError."""
 
     def whole(self, answer: Answer) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class StreamingWire(Wire, Protocol):
+    """One that can also answer piece by piece. Events are whole, with LF line ends."""
+
+    @property
+    def content_type(self) -> str: ...
+
     def opening(self, answer: Answer) -> list[bytes]: ...
     def piece(self, answer: Answer, text: str) -> bytes: ...
     def closing(self, answer: Answer, *, wants_usage: bool) -> list[bytes]: ...
@@ -37,4 +43,4 @@ WIRES: dict[str, Wire] = {
     "nlpcloud": NLPCloudWire(),
 }
 
-__all__ = ["WIRES", "Wire"]
+__all__ = ["WIRES", "StreamingWire", "Wire"]

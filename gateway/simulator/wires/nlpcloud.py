@@ -31,21 +31,6 @@ class NLPCloudWire:
     def whole(self, answer: Answer) -> dict[str, Any]:
         return {"response": answer.text, "history": []}
 
-    def opening(self, answer: Answer) -> list[bytes]:
-        raise NotImplementedError(_NO_STREAM)
-
-    def piece(self, answer: Answer, text: str) -> bytes:
-        raise NotImplementedError(_NO_STREAM)
-
-    def closing(self, answer: Answer, *, wants_usage: bool) -> list[bytes]:
-        raise NotImplementedError(_NO_STREAM)
-
-    def failing(self, answer: Answer, error_body: dict[str, Any]) -> bytes:
-        raise NotImplementedError(_NO_STREAM)
-
-
-_NO_STREAM = "this dialect has no streams, and no request that asks for one"
-
 
 def _text(values: dict[str, Any], name: str) -> str:
     value = values.get(name)
