@@ -1,8 +1,9 @@
 """How much of a quota four processes use together, and how often they are refused.
 
 The provider gives 60 requests and 6 000 tokens a minute, and a daily limit; a call takes up to
-130 tokens, so that now the one, now the other is short. A "minute" takes six
-seconds here: the simulator's clock of quotas and the clock of our engines run ten times as fast.
+130 tokens, so that now the one, now the other is short. A "minute" takes ten
+seconds here: the simulator's clock of quotas and the clock of our engines run six times as fast.
+Faster than that, a moment in which the machine is busy elsewhere would count as a second's delay.
 The baseline is a fixed interval: every process sends one request in four seconds, which are 60 a
 minute, and knows nothing of tokens. Ours is measured three times: limits known; limits unknown and
 to be learned; and known limits of which half is gone, unannounced, mid-run.
@@ -28,7 +29,7 @@ from gateway.errors import GatewayError
 from gateway.policy import LimiterPolicy, Policy, StaticPolicy
 from gateway.types import CacheMode, ChatRequest, LimitHeader, Message, Target, parse_limits
 
-PROCESSES, SPEED = 4, 10.0
+PROCESSES, SPEED = 4, 6.0
 LIMITS = {"rpm": 60, "tpm": 6_000, "rpd": 10_000}
 _AT_ONCE = 4  # callers in each process
 _POLICY = Policy(limiter=LimiterPolicy(max_wait_s=300, max_wait_last_s=600))
@@ -70,7 +71,7 @@ class Part:
 
 
 async def run(is_tiny: bool) -> Result:
-    minutes = 0.2 if is_tiny else 6.0
+    minutes = 0.2 if is_tiny else 12.0
     fixed = await _part(_at_intervals, minutes, limits=None)
     known = await _part(_as_able, minutes, limits=LIMITS)
     learned = await _part(_as_able, minutes, limits=None)
