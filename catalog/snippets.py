@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from catalog.curl import curl
 from catalog.keys import PLACEHOLDER
 from catalog.models import Offer
+from gateway.types import ChatRequest, Message
 
-_HELLO = [{"role": "user", "content": "Hello"}]
+_HELLO = ChatRequest((Message("user", "Hello"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ def snippets(offer: Offer) -> list[Snippet]:
     provider = offer.provider
     if provider.chat_dialect != "openai" or provider.origin == "simulator":
         return []
-    return [Snippet("python", "Python", _python(offer)), Snippet("curl", "curl", _curl(offer))]
+    texts = {"Python": _python(offer), "curl": curl(offer, _HELLO)}
+    return [Snippet(title.lower(), title, text) for title, text in texts.items()]
 
 
 def _python(offer: Offer) -> str:
@@ -45,14 +48,3 @@ def _python(offer: Offer) -> str:
         ")\n"
         "print(answer.choices[0].message.content)\n"
     )
-
-
-def _curl(offer: Offer) -> str:
-    provider = offer.provider
-    body = json.dumps({"model": offer.external_id, "messages": _HELLO})
-    address = PLACEHOLDER.sub(r"$\1", provider.base_url)
-    lines = [f'curl "{address}/chat/completions"', '-H "Content-Type: application/json"']
-    if provider.needs_key:
-        lines.append(f'-H "Authorization: Bearer ${provider.env_var or "API_KEY"}"')
-    quoted = body.replace("'", "'\\''")
-    return " \\\n  ".join([*lines, f"-d '{quoted}'"]) + "\n"

@@ -132,9 +132,8 @@ class Attempts:
         They hear at once: the next attempt finds the quota at rest and the breaker open.
         """
         async with self.entrance.entered(attempt) as reservation:
-            attempt.note_sent()
             answer, is_told = Answer(), False
-            attempt.call.underway = answer
+            attempt.note_sent(answer)
             try:
                 async with aclosing(self._answered(attempt, answer)) as items:
                     async for item in items:

@@ -89,15 +89,19 @@ class Try:
         call.tries += 1
         call.current = self
         self.started_s = self.sent_s = call.elapsed_s
-        self.is_sent = False
         self.turn_at_s: float | None = None  # while it waits for its quota: until about when
+        self.answer: Answer | None = None  # once it is sent
         self.limiter_wait_s = 0.0
         self.first_token_s: float | None = None  # from the attempt's start
 
-    def note_sent(self) -> None:
+    def note_sent(self, answer: Answer) -> None:
         """It has waited for its turn and its quota; what follows is the provider's time."""
         self.sent_s = self.call.elapsed_s
-        self.is_sent = True
+        self.answer = self.call.underway = answer
+
+    @property
+    def is_sent(self) -> bool:
+        return self.answer is not None
 
     @property
     def took_s(self) -> float:
@@ -139,6 +143,8 @@ class Try:
         dropped: tuple[str, ...] = (),
     ) -> Attempt:
         self.is_over = True
+        sent_s = None if self.answer is None else self.sent_s - self.started_s
+        head_after_s = None if self.answer is None else self.answer.head_after_s
         attempt = Attempt(
             provider=self.target.provider,
             model=self.target.model,
@@ -148,6 +154,8 @@ class Try:
             status=status,
             started_s=self.started_s,
             limiter_wait_s=self.limiter_wait_s,
+            sent_s=sent_s,
+            head_s=None if sent_s is None or head_after_s is None else sent_s + head_after_s,
             first_token_s=self.first_token_s,
             duration_s=self.call.elapsed_s - self.started_s,
             detail=detail,

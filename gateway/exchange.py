@@ -41,6 +41,7 @@ class Answer:
     usage: Usage | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    head_after_s: float | None = None  # from sending to the head of the response
     dropped: tuple[str, ...] = ()
 
     def add(self, piece: Piece) -> None:
@@ -164,6 +165,7 @@ class Exchange:
         self, dialect: Dialect, answer: Answer, head_by: float, *, stream: bool
     ) -> AsyncIterator[Incoming]:
         """Send; give the answer where it is one, raise what it stands for where it is not."""
+        began = _now()
         outgoing = dialect.build_request(self.target, self.request, stream=stream)
         answer.dropped = outgoing.dropped
         async with self.transport.exchange(
@@ -173,6 +175,7 @@ class Exchange:
             allows_private=self.target.allows_private_address,
         ) as incoming:
             answer.status, answer.headers = incoming.status, incoming.headers
+            answer.head_after_s = _now() - began
             if incoming.status not in _OK:
                 # Before it is read: what a reader cuts short could end within the key.
                 body = (await _error_body(incoming)).decode(errors="surrogateescape")

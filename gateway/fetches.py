@@ -47,11 +47,12 @@ class Fetches:
         """Everybody hears how it ended, whatever it is."""
         admissions = self.attempts.admissions
         async with self.attempts.entrance.entered(attempt) as reservation:
-            attempt.note_sent()
+            answer = Answer()
+            attempt.note_sent(answer)
             try:
                 body = await fetch(attempt.call.remaining_s)
             except BaseException as error:
-                admissions.leave(attempt, reservation, Answer(), error)
+                admissions.leave(attempt, reservation, answer, error)
                 raise
-            admissions.leave(attempt, reservation, Answer(), None)
+            admissions.leave(attempt, reservation, answer, None)
             return body

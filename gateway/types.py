@@ -233,6 +233,8 @@ class Attempt:
     status: int | None = None
     started_s: float = 0.0
     limiter_wait_s: float = 0.0
+    sent_s: float | None = None  # from the attempt's start to sending: waiting for turn and quota
+    head_s: float | None = None  # from the attempt's start to the head of the provider's response
     first_token_s: float | None = None  # from the attempt's start
     duration_s: float = 0.0
     detail: str = ""  # one sentence for a person, secrets redacted

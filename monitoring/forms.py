@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from datetime import timedelta
+from functools import reduce
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.auth import get_user_model
+from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import Provider
 from gateway.types import Outcome
 from monitoring.models import CallRecord, Course
+from monitoring.paging import Search
 from monitoring.querysets import CallQuerySet
 
 SPANS = {
@@ -61,6 +67,13 @@ class CallFilter(forms.Form):
         required=False,
         choices=[("", "Any"), ("yes", "From a cache"), ("no", "From a provider")],
     )
+    user = forms.CharField(label="User", required=False, max_length=150)
+    key = forms.CharField(label="Key", required=False, max_length=80)
+    retried = forms.ChoiceField(
+        label="Attempts",
+        required=False,
+        choices=[("", "Any"), ("yes", "Several"), ("no", "One at most")],
+    )
     longer_than = forms.FloatField(
         label="Longer than, s",
         required=False,
@@ -76,7 +89,10 @@ class CallFilter(forms.Form):
     )
 
     FIRST: ClassVar = ("q", "span", "provider", "outcome")
-    MORE: ClassVar = ("model", "source", "cached", "longer_than", "since", "until")
+    MORE: ClassVar = (
+        *("model", "source", "user", "key", "cached", "retried"),
+        *("longer_than", "since", "until"),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -122,34 +138,59 @@ class CallFilter(forms.Form):
             for name, errors in self.errors.items()
         ]
 
-    def calls(self) -> CallQuerySet:
+    def search(self) -> Search:
         """The calls that match every field that was understood."""
         self.is_valid()
         asked = {
             name: value for name, value in self.cleaned_data.items() if value not in ("", None)
         }
         found: CallQuerySet = CallRecord.objects.all()
-        if "q" in asked:
-            found = found.mentioning(asked["q"])
         if "span" in asked:
             found = found.filter(at__gte=timezone.now() - SPANS[asked["span"]][1])
-        if "outcome" in asked:
-            found = found.that_came_out(asked["outcome"])
-        if "cached" in asked:
-            found = (
-                found.exclude(cached="") if asked["cached"] == "yes" else found.filter(cached="")
-            )
-        for field, lookup in _LOOKUPS.items():
-            if field in asked:
-                found = found.filter(**{lookup: asked[field]})
-        return found
+        for name, lookup in _TIMES.items():
+            if name in asked:
+                found = found.filter(**{lookup: asked[name]})
+        by_index: list[Q] = []
+        others: list[Q] = []
+        for name, condition in _CONDITIONS.items():
+            if name in asked:
+                (by_index if name in _INDEXED else others).append(condition(asked[name]))
+        # One index serves a query, so only one condition comes for nothing.
+        return Search(
+            found.filter(*by_index[:1]), reduce(operator.and_, [*by_index[1:], *others], Q())
+        )
 
 
-_LOOKUPS = {
-    "provider": "provider",
-    "model": "model__icontains",
-    "source": "source",
-    "longer_than": "duration_s__gte",
-    "since": "at__gte",
-    "until": "at__lte",
+def _by_user(asked: str) -> Q:
+    """A name that signs in, or the owner as the engine was told."""
+    user = get_user_model().objects.filter(username__iexact=asked).first()
+    return Q(owner=f"user:{user.pk}" if user else asked)
+
+
+def _mentioning(text: str) -> Q:
+    """With this id, or with the text in model or reason."""
+    if CallRecord.objects.filter(call_id=text).exists():
+        return Q(call_id=text)
+    return Q(call_id__startswith=text) | Q(model__icontains=text) | Q(detail__icontains=text)
+
+
+def _that_came_out(outcome: str) -> Q:
+    """By course ("fallback") or by the engine's own word ("timeout")."""
+    return Q(course=outcome) if outcome in Course.values else Q(outcome=outcome)
+
+
+_TIMES = {"since": "at__gte", "until": "at__lt"}
+# In the order of how few calls are left by it.
+_INDEXED = ("user", "source", "provider", "outcome")
+_CONDITIONS: dict[str, Callable[[Any], Q]] = {
+    "user": _by_user,
+    "source": lambda asked: Q(source=asked),
+    "provider": lambda asked: Q(provider=asked),
+    "outcome": _that_came_out,
+    "q": _mentioning,
+    "model": lambda asked: Q(model__icontains=asked),
+    "key": lambda asked: Q(key_id=asked),
+    "cached": lambda asked: ~Q(cached="") if asked == "yes" else Q(cached=""),
+    "retried": lambda asked: Q(attempt_count__gt=1) if asked == "yes" else Q(attempt_count__lte=1),
+    "longer_than": lambda asked: Q(duration_s__gte=asked),
 }

@@ -26,7 +26,7 @@ from monitoring.traffic import Traffic
 logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
-READ_COUNT = 1_000
+READ_COUNT = 250  # a few milliseconds of work, then others have their turn
 LONGEST_PAUSE_S = 5.0
 
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError)

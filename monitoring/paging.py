@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -13,6 +13,7 @@ from monitoring.querysets import CallQuerySet
 
 PAGE = 50
 COUNTED_AT_MOST = 10_000
+SEARCHED_AT_ONCE = 20_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,14 +43,46 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """Calls that are asked for: `base` an index finds, in its order; `rest` each must be read for.
+
+    So the rest is looked for among SEARCHED_AT_ONCE calls of the base at a time: what a page costs
+    is bounded, however many calls there are and however few of them match.
+    """
+
+    base: CallQuerySet
+    rest: Q = field(default_factory=Q)
+
+    @property
+    def all(self) -> CallQuerySet:
+        return self.base.filter(self.rest)
+
+    def beyond(self, cursor: Cursor | None, *, upward: bool) -> tuple[CallQuerySet, Cursor | None]:
+        """What matches from there on, and where this look ends if that is not the end."""
+        ordered = _beyond(self.base, cursor, upward=upward)
+        if not self.rest:
+            return ordered, None
+        last = ordered.values_list("at", "pk")[SEARCHED_AT_ONCE - 1 : SEARCHED_AT_ONCE].first()
+        if last is None:
+            return ordered.filter(self.rest), None
+        edge = Cursor(*last)
+        if upward:
+            within = Q(at__lt=edge.at) | Q(at=edge.at, pk__lte=edge.pk)
+            return ordered.filter(within, self.rest, at__lte=edge.at), edge
+        within = Q(at__gt=edge.at) | Q(at=edge.at, pk__gte=edge.pk)
+        return ordered.filter(within, self.rest, at__gte=edge.at), edge
+
+
+@dataclass(frozen=True, slots=True)
 class CallPage:
     calls: list[CallRecord]
     previous: Cursor | None
     next: Cursor | None
+    searched_to: Cursor | None = None  # beyond it calls were not looked at; `next` goes on there
 
 
 def page_of(
-    found: CallQuerySet,
+    search: Search,
     *,
     oldest_first: bool = False,
     after: Cursor | None = None,
@@ -57,20 +90,22 @@ def page_of(
 ) -> CallPage:
     """The page after or before a cursor, in the order shown; else the first one."""
     upward = oldest_first if before is None else not oldest_first
-    cursor = before or after
-    rows = list(_beyond(found, cursor, upward=upward)[: PAGE + 1])
+    found, edge = search.beyond(before or after, upward=upward)
+    rows = list(found[: PAGE + 1])
     has_more = len(rows) > PAGE
     rows = rows[:PAGE]
+    if has_more:
+        edge = None
+    onward = _cursor(rows, -1) if has_more else edge
     if before is not None:
         rows.reverse()
-        return CallPage(rows, _cursor(rows, 0) if has_more else None, _cursor(rows, -1))
-    return CallPage(
-        rows, _cursor(rows, 0) if after else None, _cursor(rows, -1) if has_more else None
-    )
+        return CallPage(rows, _cursor(rows, 0) if has_more else edge, _cursor(rows, -1) or before)
+    return CallPage(rows, _cursor(rows, 0) or after if after else None, onward, edge)
 
 
-def bounded_count(found: CallQuerySet) -> int:
-    """How many match, at most one more than COUNTED_AT_MOST: nobody reads on from there."""
+def bounded_count(search: Search) -> int:
+    """How many match in the first look, at most one more than COUNTED_AT_MOST."""
+    found, _ = search.beyond(None, upward=False)
     return found.order_by().values("pk")[: COUNTED_AT_MOST + 1].count()
 
 

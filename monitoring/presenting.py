@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.models import Offer
@@ -65,13 +65,22 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of an attempt on the call's time axis; place and width in per cent."""
+
+    key: str  # the class of its bar
+    words: str
+    seconds: float
+    left: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
-    """One attempt on the call's time axis; places and widths in per cent."""
+    """One attempt on the call's time axis."""
 
     attempt: Attempt
-    wait: tuple[float, float]  # in the limiter's queue
-    first: tuple[float, float]  # until the first token
-    rest: tuple[float, float]
+    phases: list[Phase]
 
     @property
     def glyph(self) -> str:
@@ -123,25 +132,32 @@ def lanes(call: CallRecord) -> tuple[list[Lane], float]:
     trail = call.trail
     ends = [one.started_s + one.duration_s for one in trail]
     axis_s = max([call.duration_s, *ends, 0.001])
-    return [_lane(one, axis_s) for one in trail], axis_s
+    return [Lane(one, _phases(one, axis_s)) for one in trail], axis_s
 
 
-def _lane(attempt: Attempt, axis_s: float) -> Lane:
-    end_s = attempt.started_s + attempt.duration_s
-    sent_s = min(attempt.started_s + attempt.limiter_wait_s, end_s)
-    first_s = end_s
+def _phases(attempt: Attempt, axis_s: float) -> list[Phase]:
+    """What it spent its time with, in order; what took none, or was not measured, is left out."""
+    drawn, from_s = [], 0.0
+    for key, words, until_s in _borders(attempt):
+        to_s = min(max(until_s, from_s), attempt.duration_s)
+        if to_s > from_s:
+            left = min((attempt.started_s + from_s) / axis_s * 100, 100 - _LEAST_WIDTH)
+            width = max((to_s - from_s) / axis_s * 100, _LEAST_WIDTH)
+            drawn.append(Phase(key, words, to_s - from_s, round(left, 2), round(width, 2)))
+            from_s = to_s
+    return drawn
+
+
+def _borders(attempt: Attempt) -> Iterator[tuple[str, str, float]]:
+    """Where each phase ends, in seconds from the attempt's start."""
+    sent_s = attempt.limiter_wait_s if attempt.sent_s is None else attempt.sent_s
+    was_sent = attempt.sent_s is not None or attempt.was_sent
+    yield "queued", "waited for its turn", max(sent_s - attempt.limiter_wait_s, 0.0)
+    yield "wait", "held by the limiter", sent_s
+    if attempt.head_s is not None:
+        yield "connect", "until the response began", attempt.head_s
     if attempt.first_token_s is not None:
-        first_s = min(max(attempt.started_s + attempt.first_token_s, sent_s), end_s)
-
-    def part(from_s: float, to_s: float) -> tuple[float, float]:
-        if to_s <= from_s:
-            return (0.0, 0.0)
-        left = min(from_s / axis_s * 100, 100 - _LEAST_WIDTH)
-        return (round(left, 2), round(max((to_s - from_s) / axis_s * 100, _LEAST_WIDTH), 2))
-
-    return Lane(
-        attempt,
-        wait=part(attempt.started_s, sent_s),
-        first=part(sent_s, first_s),
-        rest=part(first_s, end_s),
-    )
+        yield "first", "until the first token", attempt.first_token_s
+        yield "rest", "the answer came", attempt.duration_s
+    else:
+        yield "first", "without an answer" if was_sent else "not sent", attempt.duration_s

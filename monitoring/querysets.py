@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, Sum
 
 from monitoring.ranges import Range
 from monitoring.subjects import Kind, Subject
@@ -19,19 +19,7 @@ ROWS_AT_MOST = 50  # of a table of models, keys or users: the busiest
 
 
 class CallQuerySet(models.QuerySet["CallRecord"]):
-    def mentioning(self, text: str) -> CallQuerySet:
-        """Calls with this id (or its beginning), or with the text in model or reason."""
-        return self.filter(
-            Q(call_id__startswith=text) | Q(model__icontains=text) | Q(detail__icontains=text)
-        )
-
-    def that_came_out(self, outcome: str) -> CallQuerySet:
-        """By course ("fallback") or by the engine's own word ("timeout")."""
-        from monitoring.models import Course  # noqa: PLC0415 - the models import this module
-
-        if outcome in Course.values:
-            return self.filter(course=outcome)
-        return self.filter(outcome=outcome)
+    pass
 
 
 class RollupQuerySet(models.QuerySet["Rollup"]):

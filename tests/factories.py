@@ -129,7 +129,8 @@ def make_call(**fields: Any) -> CallRecord:
     """A kept call, made the way the recorder makes it."""
     record = record_of(make_event(**fields))
     keep([record])
-    return record
+    kept: CallRecord = CallRecord.objects.get(call_id=record.call_id)
+    return kept
 
 
 # --- simulator ---------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ class CallRecord(models.Model):
             models.Index(fields=["course", "-at", "-id"], name="call_course_newest"),
             models.Index(fields=["outcome", "-at", "-id"], name="call_outcome_newest"),
             models.Index(fields=["source", "-at", "-id"], name="call_source_newest"),
+            models.Index(fields=["owner", "-at", "-id"], name="call_owner_newest"),
         ]
 
     def __str__(self) -> str:

@@ -16,21 +16,24 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from catalog.models import Provider
+from catalog.curl import curl
+from catalog.models import Offer, Provider
 from freellm_site.lib.htmx import HtmxRequest, render_swap
+from gateway.types import ChatRequest, Message
 from monitoring.exporting import EXPORTED_AT_MOST, csv_lines, json_lines
 from monitoring.forms import CallFilter
 from monitoring.models import CallRecord
 from monitoring.paging import (
     COUNTED_AT_MOST,
+    SEARCHED_AT_ONCE,
     BadCursorError,
     CallPage,
     Cursor,
+    Search,
     bounded_count,
     page_of,
 )
 from monitoring.presenting import call_rows, lanes
-from monitoring.querysets import CallQuerySet
 
 _FORMS = {
     "csv": (csv_lines, "text/csv"),
@@ -48,9 +51,9 @@ def call_list(request: HtmxRequest) -> HttpResponse:
     if request.htmx and "seen" in request.GET and (answer := _nothing_to_swap(request, newest)):
         return answer
     form = CallFilter(request.GET)
-    found = form.calls()
-    page, problems = _page(found, request.GET)
-    count = bounded_count(found)
+    search = form.search()
+    page, problems = _page(search, request.GET)
+    count = bounded_count(search)
     context = {
         "newest": newest,
         "is_live": not any(request.GET.get(name) for name in (*form.fields, *_PLACES, "sort")),
@@ -58,6 +61,7 @@ def call_list(request: HtmxRequest) -> HttpResponse:
         "page": page,
         "rows": call_rows(page.calls, form.names),
         "problems": problems,
+        "searched_at_once": SEARCHED_AT_ONCE,
         "count": min(count, COUNTED_AT_MOST),
         "is_more": count > COUNTED_AT_MOST,
         "is_filtered": any(request.GET.get(name) for name in form.fields),
@@ -84,8 +88,17 @@ def call_detail(request: HttpRequest, call_id: str) -> HttpResponse:
         "call": call,
         "lanes": drawn,
         "axis_s": axis_s,
+        "curl": _curl(call),
     }
     return render(request, "monitoring/call_detail.html", context)
+
+
+def _curl(call: CallRecord) -> str:
+    """The call's target asked without us; "" where the catalog knows it no more."""
+    offer = Offer.objects.filter(provider__slug=call.provider, external_id=call.model)
+    found = offer.select_related("provider", "model").first()
+    hello = ChatRequest((Message("user", "Hello"),))
+    return curl(found, hello, stream=call.is_streamed) if found else ""
 
 
 @require_GET
@@ -97,7 +110,8 @@ async def call_export(request: HttpRequest, form: str) -> HttpResponseBase:
             asked.errors.as_text(), status=400, content_type="text/plain; charset=utf-8"
         )
     lines, kind = _FORMS[form]
-    response = StreamingHttpResponse(lines(asked.calls()), content_type=f"{kind}; charset=utf-8")
+    found = asked.search().all
+    response = StreamingHttpResponse(lines(found), content_type=f"{kind}; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="calls.{form}"'
     return response
 
@@ -116,7 +130,7 @@ def _nothing_to_swap(request: HtmxRequest, newest: str) -> HttpResponse | None:
     return HttpResponseClientRefresh() if seen == _NO_CALLS else None
 
 
-def _page(found: CallQuerySet, asked: QueryDict) -> tuple[CallPage, list[str]]:
+def _page(search: Search, asked: QueryDict) -> tuple[CallPage, list[str]]:
     problems = []
     if asked.get("sort", "-at") not in _ORDERS:
         problems.append("Calls are sorted by time only; the newest are first.")
@@ -128,7 +142,7 @@ def _page(found: CallQuerySet, asked: QueryDict) -> tuple[CallPage, list[str]]:
     except BadCursorError:
         problems.append("There is no such page. This is the first one.")
         after = before = None
-    return page_of(found, oldest_first=oldest_first, after=after, before=before), problems
+    return page_of(search, oldest_first=oldest_first, after=after, before=before), problems
 
 
 def _links(asked: QueryDict, page: CallPage) -> dict[str, str]:

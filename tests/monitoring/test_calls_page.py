@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
 import time
 
 import pytest
+from django.db.models import Q
 from django.test import AsyncClient, Client
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
 
 from gateway.types import Outcome
+from monitoring import paging
+from monitoring.keeping import keep
 from monitoring.models import CallRecord
 from monitoring.owners import owner_names
-from monitoring.paging import PAGE, BadCursorError, Cursor, page_of
+from monitoring.paging import PAGE, BadCursorError, Cursor, Search, page_of
 from monitoring.records import record_of
-from tests.factories import make_attempt, make_call, make_event, make_provider, make_user
+from tests.factories import (
+    make_attempt,
+    make_call,
+    make_event,
+    make_key,
+    make_offer,
+    make_provider,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -57,17 +70,27 @@ def make_many(count: int) -> list[str]:
         ("q=took+too+long", {"late"}),
         ("q=plain", {"plain"}),
         ("provider=sparrow&longer_than=5&source=api", {"slow"}),
+        ("retried=yes", {"late"}),
+        ("key=k7&retried=no", {"cached"}),
+        ("user=Ada", {"old"}),
+        ("user=mara&cached=yes", {"cached"}),
         ("provider=gone", set()),
     ],
 )
 def test_filters(viewer_client: Client, query: str, expected: set[str]) -> None:
     """Each filter narrows, together they narrow further."""
     make_call(call_id="plain")
-    make_call(call_id="cached", provider="wagtail", cached="redis")
+    make_call(call_id="cached", provider="wagtail", cached="redis", key_id="k7")
+    twice = (make_attempt(outcome=Outcome.TIMEOUT), make_attempt(outcome=Outcome.TIMEOUT))
     make_call(
-        call_id="late", provider="wagtail", outcome=Outcome.TIMEOUT, detail="It took too long."
+        call_id="late",
+        provider="wagtail",
+        outcome=Outcome.TIMEOUT,
+        detail="It took too long.",
+        attempts=twice,
     )
-    make_call(call_id="old", at=time.time() - 7_200)
+    ada = make_user(username="ada")
+    make_call(call_id="old", at=time.time() - 7_200, owner=f"user:{ada.pk}")
     make_call(call_id="slow", duration_s=9.0, source="api", model="heron-70b")
 
     assert set(shown(viewer_client, query)) == expected
@@ -144,6 +167,46 @@ def test_any_text_is_a_cursor_or_a_clear_error(text: str) -> None:
     assert Cursor.parse(str(cursor)) == cursor
 
 
+def test_a_rare_match_is_looked_for_piece_by_piece(
+    viewer_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page reads so many calls and no more; it says how far it looked, and goes on from there."""
+    monkeypatch.setattr(paging, "SEARCHED_AT_ONCE", 20)
+    oldest, *_ = make_many(50)
+    CallRecord.objects.filter(call_id=oldest).update(detail="Needle")
+    address, looks = "/monitoring/calls/?q=needle", 1
+    while oldest not in (text := viewer_client.get(address).text):
+        assert "searched" in text
+        link = re.search(r'href="([^"]*)">Search older ones', text)
+        assert link, text
+        address, looks = f"/monitoring/calls/{html.unescape(link[1])}", looks + 1
+
+    assert looks == 3
+    assert "older ones" not in text
+
+
+class TestSearchingOn(TestCase):  # hypothesis wants a clean database for each example
+    @given(st.lists(st.integers(0, 3), max_size=30), st.integers(2, 9), st.booleans())
+    def test_finds_every_match_once(
+        self, marks: list[int], at_once: int, oldest_first: bool
+    ) -> None:
+        """Whatever lies where: the pages together hold what matches, in order, and end."""
+        events = [make_event(at=1e9 + n // 2, duration_s=mark) for n, mark in enumerate(marks)]
+        keep([record_of(event) for event in events])
+        search, found, after = Search(CallRecord.objects.all(), Q(duration_s=0)), [], None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(paging, "SEARCHED_AT_ONCE", at_once)
+            patch.setattr(paging, "PAGE", 2)
+            page = page_of(search, oldest_first=oldest_first)
+            found += page.calls
+            while (after := page.next) is not None:
+                page = page_of(search, oldest_first=oldest_first, after=after)
+                found += page.calls
+        order = ("at", "pk") if oldest_first else ("-at", "-pk")
+
+        assert found == list(search.all.order_by(*order))
+
+
 def test_a_far_page_costs_what_the_first_costs(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
@@ -151,7 +214,7 @@ def test_a_far_page_costs_what_the_first_costs(
     make_many(2 * PAGE)
     middle = CallRecord.objects.order_by("-at", "-pk")[PAGE]
     with django_assert_num_queries(1):
-        page = page_of(CallRecord.objects.all(), after=Cursor(middle.at, middle.pk))
+        page = page_of(Search(CallRecord.objects.all()), after=Cursor(middle.at, middle.pk))
     assert len(page.calls) == PAGE - 1
 
 
@@ -295,7 +358,8 @@ def test_a_call_with_its_trail(viewer_client: Client) -> None:
     assert "Fell back: wren-8b on Wagtail Cloud" in text
     assert "Too many requests &lt;now&gt;." in text
     assert "status 429" in text
-    assert '<rect class="wait" x="25.0%" width="25.0%"/>' in text
+    assert '<rect class="wait" x="25.0%" width="25.0%">' in text
+    assert "held by the limiter <b>0.5\u00a0s</b>" in text
     assert "style=" not in text
 
 
@@ -363,3 +427,35 @@ async def test_exports_nothing_that_was_not_asked(operator_async_client: AsyncCl
 
     assert response.status_code == 400
     assert "longer_than" in response.content.decode()
+
+
+def test_the_trail_is_a_waterfall(viewer_client: Client) -> None:
+    """Each phase that was measured begins where the one before it ended."""
+    attempt = make_attempt(
+        limiter_wait_s=0.2, sent_s=0.3, head_s=0.5, first_token_s=0.8, duration_s=2.0
+    )
+    call = make_call(attempts=(attempt,), duration_s=2.0)
+    text = viewer_client.get(call.get_absolute_url()).text
+    bars = re.findall(r'<rect class="(\w+)" x="([\d.]+)%" width="([\d.]+)%">', text)
+
+    assert [name for name, *_ in bars] == ["queued", "wait", "connect", "first", "rest"]
+    assert [float(x) for _, x, _ in bars] == [0, 5, 15, 25, 40]
+    assert sum(float(width) for *_, width in bars) == pytest.approx(100)
+
+
+def test_a_call_as_curl_holds_no_key(viewer_client: Client) -> None:
+    """What the engine would send to the same offer, the key as a variable of the shell."""
+    provider = make_provider(slug="sparrow", auth="bearer", env_var="SPARROW_API_KEY")
+    make_offer(provider, external_id="wren`$(touch /tmp/x)`")
+    make_key(provider, secret="sk_made_up_for_tests_7711")
+    call = make_call(provider="sparrow", model="wren`$(touch /tmp/x)`", is_streamed=True)
+    text = html.unescape(viewer_client.get(call.get_absolute_url()).text)
+
+    assert 'curl -N "http://127.0.0.1:9/v1/chat/completions"' in text
+    assert 'Bearer $SPARROW_API_KEY"' in text
+    assert "sk_made_up" not in text
+    body = re.search(r"-d '([^']*)'", text)
+    assert body
+    assert json.loads(body[1])["model"] == "wren`$(touch /tmp/x)`"
+    gone = make_call(model="gone")
+    assert "Ask it again" not in viewer_client.get(gone.get_absolute_url()).text
