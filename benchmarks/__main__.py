@@ -16,7 +16,17 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import cache, catalog_pages, dispatch, limiter, matching, overhead, resilience, soak
+from benchmarks import (
+    cache,
+    catalog_pages,
+    catalog_refresh,
+    dispatch,
+    limiter,
+    matching,
+    overhead,
+    resilience,
+    soak,
+)
 from benchmarks.page import page
 from benchmarks.result import Result
 
@@ -29,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[bool], Coroutine[Any, Any, Result]]] = {
     "overhead": overhead.run,
     "soak": soak.run,
     "catalog_pages": catalog_pages.run,
+    "catalog_refresh": catalog_refresh.run,
 }
 
 

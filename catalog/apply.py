@@ -46,8 +46,11 @@ def apply_list(
 
 def locked_offers(provider: Provider) -> list[Offer]:
     """What is known of the provider, which no other writer changes until the transaction ends."""
-    Provider.objects.select_for_update().get(pk=provider.pk)
-    return list(provider.offers.select_related("model", "provider"))
+    Provider.objects.select_for_update().only("pk").get(pk=provider.pk)
+    known = list(provider.offers.for_comparing())
+    for offer in known:
+        offer.provider = provider
+    return known
 
 
 def write(provider: Provider, diff: Diff, refresh: Refresh | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+from catalog.grouping import facts_of
 from catalog.lists import ListCall
 from catalog.sources.listed import BadList
 from catalog.sources.registry import ReadList, next_page, read_list
@@ -63,6 +64,8 @@ def _read(call: ListCall, answers: list[Any]) -> ReadList:
         select=call.provider.list_select,
     )
     check_length(found.listed)
+    for one in found.listed:
+        facts_of(one)  # read while others are still awaited: what was read is kept
     return found
 
 

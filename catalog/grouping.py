@@ -17,7 +17,7 @@ def models_for(entries: Sequence[ListedModel]) -> list[Model]:
     """The model of each entry, in order; those that do not exist yet are created."""
     if not entries:
         return []
-    wanted = [_facts(entry) for entry in entries]
+    wanted = [facts_of(entry) for entry in entries]
     slugs = {facts.slug for facts in wanted}
     existing = set(Model.objects.filter(slug__in=slugs).values_list("slug", flat=True))
     new = {facts.slug: facts for facts in wanted if facts.slug not in existing}
@@ -28,7 +28,7 @@ def models_for(entries: Sequence[ListedModel]) -> list[Model]:
     return [found[facts.slug] for facts in wanted]
 
 
-def _facts(entry: ListedModel) -> ModelFacts:
+def facts_of(entry: ListedModel) -> ModelFacts:
     """The mapping's facts, found by the listed name or by the id; else what both tell."""
     naming = parse(entry.external_id)
     listed_name = "".join(one for one in entry.name if one.isprintable())
@@ -40,7 +40,7 @@ def _facts(entry: ListedModel) -> ModelFacts:
 
 
 def _parsed(entry: ListedModel, naming: Naming, name: str) -> ModelFacts:
-    by_name = parse(name)
+    by_name = naming if naming.family and naming.params_b else parse(name)
     specialties = {*naming.specialties, *entry.specialties}
     if (entry.context_tokens or 0) >= LONG_CONTEXT_TOKENS:
         specialties.add("long-context")

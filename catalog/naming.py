@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from catalog.lineage import family_of, modality_of, specialties_of
@@ -65,6 +66,7 @@ _SPELLED = {
     "oss": "OSS", "qwq": "QwQ", "sqlcoder": "SQLCoder", "tinyllama": "TinyLlama", "tts": "TTS",
     "ui": "UI", "vl": "VL", "wizardlm": "WizardLM",
 }  # fmt: skip
+_KEPT = 10_000  # ids and names whose reading is kept: a refresh meets the same ones each time
 _GLUED_VERSION = re.compile(r"([a-z]{3,})(\d+(?:\.\d+)*)")
 
 
@@ -80,6 +82,7 @@ class Naming:
     specialties: tuple[str, ...]
 
 
+@lru_cache(maxsize=_KEPT)
 def parse(external_id: str) -> Naming:
     """Name, family, size, modality and specialties as far as the id tells; never raises."""
     words = _words(external_id)
@@ -111,6 +114,7 @@ def sizes(external_id: str) -> tuple[float | None, float | None]:
     return _millions(words), active
 
 
+@lru_cache(maxsize=_KEPT)
 def model_slug(name: str) -> str:
     """The identity of a model: equal for names that differ in case, spacing, maker or serving.
 

@@ -50,6 +50,14 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             provider__is_retired=False,
         )
 
+    def for_comparing(self) -> OfferQuerySet:
+        """What a list is compared with and may change; without columns that are costly to read."""
+        return self.select_related("model").only(
+            *("external_id", "status", "is_listed", "last_seen", "missing_since", "retired_on"),
+            *("context_tokens", "max_output_tokens", "provider_id"),
+            *("model__name", "model__modality"),
+        )
+
     def shown(self) -> OfferQuerySet:
         """Offers that everybody may see; admins see the hidden ones, too."""
         return self.filter(is_hidden=False)
