@@ -9,7 +9,16 @@ from django.utils import timezone
 
 from gateway.errors import AllTargetsFailed, GatewayError, StreamCut
 from gateway.estimate import estimate_tokens
-from gateway.types import Attempt, Chunk, Completion, Outcome, Started, StreamItem
+from gateway.types import (
+    Attempt,
+    Chunk,
+    Completion,
+    Outcome,
+    Reasoning,
+    Started,
+    StreamItem,
+    ToolCallDelta,
+)
 from playground.models import Run, RunState
 
 LEFT = "Nobody was looking any more, so the call was ended."
@@ -33,15 +42,34 @@ def take(run: Run, item: StreamItem | GatewayError | None) -> None:
             run.provider, run.model, run.label = item.provider, item.model, item.label
             run.cached = item.cached
         case Chunk():
-            if run.first_token_s is None and run.started_at is not None:
-                run.first_token_s = (timezone.now() - run.started_at).total_seconds()
+            _note_first_token(run)
             run.answer += item.text
+        case Reasoning():
+            _note_first_token(run)
+            run.reasoning += item.text
+        case ToolCallDelta():
+            _note_first_token(run)
+            _add_to_call(run, item)
         case Completion():
             _complete(run, item)
         case GatewayError():
             _fail(run, item)
         case None if not run.is_over:
             end(run, RunState.FAILED, _NO_ANSWER)
+
+
+def _note_first_token(run: Run) -> None:
+    if run.first_token_s is None and run.started_at is not None:
+        run.first_token_s = (timezone.now() - run.started_at).total_seconds()
+
+
+def _add_to_call(run: Run, piece: ToolCallDelta) -> None:
+    """Pieces are numbered from 0 on, in the order in which their calls begin."""
+    if piece.index >= len(run.tool_calls):
+        run.tool_calls.append({"name": "", "arguments": ""})
+    call = run.tool_calls[min(piece.index, len(run.tool_calls) - 1)]
+    call["name"] = call["name"] or piece.name
+    call["arguments"] += piece.arguments
 
 
 def end(
@@ -59,7 +87,8 @@ def end(
     if state is RunState.DONE:
         return
     run.is_usage_estimated = bool(run.label)
-    run.completion_tokens = estimate_tokens(run.answer) if run.answer else None
+    said = run.reasoning + run.answer + "".join(one["arguments"] for one in run.tool_calls)
+    run.completion_tokens = estimate_tokens(said) if said else None
     if not run.label:
         run.prompt_tokens = None  # nobody is known to have read it
     elif not run.cached:
@@ -67,7 +96,8 @@ def end(
 
 
 def _complete(run: Run, done: Completion) -> None:
-    run.answer, run.label = done.text, done.label
+    run.answer, run.reasoning, run.label = done.text, done.reasoning, done.label
+    run.tool_calls = [{"name": one.name, "arguments": one.arguments} for one in done.tool_calls]
     run.provider, run.model, run.cached = done.provider, done.model, done.cached
     run.finish_reason = done.finish_reason[:40]
     run.first_token_s, run.duration_s = done.first_token_s, done.duration_s

@@ -7,7 +7,8 @@ from typing import Any
 from playground.models import Conversation, Run
 
 _FACTS = (
-    "prompt", "system", "task", "complexity", "parameters", "state", "answer", "error", "label",
+    "prompt", "system", "task", "complexity", "parameters", "state", "answer", "reasoning",
+    "tool_calls", "error", "label",
     "provider", "model", "call_id", "cached", "finish_reason", "first_token_s", "duration_s",
     "tokens_per_s", "prompt_tokens", "completion_tokens", "is_usage_estimated", "trail", "pick",
 )  # fmt: skip
@@ -28,6 +29,7 @@ def _turn(run: Run) -> str:
     parts.append(f"## Answer of {run.label}" if run.label else "## No answer")
     if run.answer:
         parts.append(run.answer)
+    parts += [f"Calls `{one['name']}` with `{one['arguments']}`" for one in run.tool_calls]
     if run.error:
         parts.append(f"*{run.error}*")
     return "\n\n".join(parts)

@@ -80,6 +80,8 @@ class Run(models.Model):
     state = models.CharField(max_length=8, choices=RunState.choices, default=RunState.QUEUED)
     is_stop_asked = models.BooleanField(default=False)
     answer = models.TextField(blank=True)
+    reasoning = models.TextField(blank=True)  # what it thought, where the provider shows it
+    tool_calls = models.JSONField(default=list)  # {"name", "arguments"}, as the model wrote them
     error = models.TextField(blank=True)  # one sentence for a person
     provider = models.CharField(max_length=80, blank=True)
     model = models.CharField(max_length=200, blank=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from playground.failures import Failure, failures
 from playground.forms import TASK_LABELS
 from playground.models import Run, RunState
 from playground.rendering import render_markdown
+
+SHOWN_ARGUMENTS = 20_000  # characters
 
 _WORDS: dict[Outcome, str] = {
     Outcome.ANSWERED: "answered",
@@ -60,6 +63,14 @@ class TrailRow:
     busy_width: float
 
 
+@dataclass(frozen=True, slots=True)
+class ShownCall:
+    """A tool that the model wants called."""
+
+    name: str
+    arguments: str
+
+
 @dataclass(frozen=True)
 class ShownRun:
     """What templates ask of a run."""
@@ -69,6 +80,10 @@ class ShownRun:
     @cached_property
     def html(self) -> SafeString:
         return render_markdown(self.run.answer)
+
+    @cached_property
+    def tool_calls(self) -> list[ShownCall]:
+        return [ShownCall(one["name"], _indented(one["arguments"])) for one in self.run.tool_calls]
 
     @cached_property
     def label(self) -> tuple[str, str]:
@@ -152,6 +167,16 @@ class ShownRun:
             busy_x=_share(until, self.axis_s),
             busy_width=_share(self._elapsed_s - until, self.axis_s),
         )
+
+
+def _indented(arguments: str) -> str:
+    """JSON in lines where it is whole, else as it came; cut where it is endless."""
+    if len(arguments) > SHOWN_ARGUMENTS:
+        return f"{arguments[:SHOWN_ARGUMENTS]}…"
+    try:
+        return json.dumps(json.loads(arguments), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return arguments
 
 
 def _row(attempt: dict[str, Any], axis_s: float) -> TrailRow:

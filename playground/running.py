@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 STEP_EVERY_S = 0.1
 # The answer so far is written, and a stop asked of another process noticed, this often.
 SAVE_EVERY_S = 0.5
+# A flood of an answer is written ever more rarely: the whole of it goes to the database each time.
+SAVE_LATER_PER_CHARACTERS = 20_000  # another `SAVE_EVERY_S` for each
 # Long enough to load a page again on a phone; then nobody waits for the answer any more.
 ALONE_AT_MOST_S = 15.0
 # Who looks from another process says so this often.
@@ -49,6 +51,7 @@ class Carried:
     run: Run
     call: Call = field(default_factory=Call)
     task: asyncio.Task[None] | None = None
+    _kept_at: float = 0.0  # when what it has said was last written
     _viewers: int = 0
     _alone_since: float = field(default_factory=time.monotonic)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -114,7 +117,13 @@ class Carried:
         return [item for item in items if isinstance(item, StreamItem)]
 
     async def _look_around(self) -> None:
-        if not await _save_progress(self.run):
+        now, run = time.monotonic(), self.run
+        length = len(run.answer) + len(run.reasoning)
+        pause_s = SAVE_EVERY_S * (length // SAVE_LATER_PER_CHARACTERS)
+        is_due = now - self._kept_at >= pause_s
+        if is_due:
+            self._kept_at = now
+        if not await _save_progress(run, _SAID if is_due else ()):
             self.call.stop()
         elif await self._is_alone():
             self.call.stop(LEFT)
@@ -227,15 +236,18 @@ async def _save_request(run: Run) -> None:
     )
 
 
-async def _save_progress(run: Run) -> bool:
-    """Write the answer so far; False when somebody asked to stop, or the run is gone."""
+_SAID = ("answer", "reasoning", "tool_calls")
+
+
+async def _save_progress(run: Run, said: Sequence[str]) -> bool:
+    """Write how it goes, with what was `said` so far; False when it is to stop, or is gone."""
     run.beat_at = timezone.now()
     written = await Run.objects.filter(
         pk=run.pk, state=RunState.RUNNING, is_stop_asked=False
     ).aupdate(
-        beat_at=run.beat_at, answer=run.answer, trail=run.trail, label=run.label,
+        beat_at=run.beat_at, trail=run.trail, label=run.label,
         provider=run.provider, model=run.model, cached=run.cached,
-        first_token_s=run.first_token_s,
+        first_token_s=run.first_token_s, **{name: getattr(run, name) for name in said},
     )  # fmt: skip
     return bool(written)
 
@@ -245,7 +257,7 @@ async def _save_end(run: Run) -> None:
         **{
             name: getattr(run, name)
             for name in (
-                "state", "answer", "error", "provider", "model", "label", "call_id", "cached",
+                *_SAID, "state", "error", "provider", "model", "label", "call_id", "cached",
                 "finish_reason", "first_token_s", "duration_s", "tokens_per_s", "prompt_tokens",
                 "completion_tokens", "is_usage_estimated", "trail", "dropped_turns",
                 "finished_at",

@@ -1,9 +1,10 @@
 """Server-sent events of a run: what the page swaps in while the answer grows.
 
-Events: `trail` (the attempts so far), `head` (who answers), `stats`, `whole` (the answer so far, in
-place of whatever the page shows of it: a connection may be one's second), `block` (a finished part
-more), `tail` (the part that still grows), `done` (the finished run; the page then closes the
-stream).
+Events: `trail` (the attempts so far), `head` (who answers), `stats`, `thinking` (what it has
+thought so far, folded), `thought` (a piece more of it), `calls` (the tools it wants called),
+`whole` (the answer so far, in place of whatever the page shows of it: a connection may be one's
+second), `block` (a finished part more), `tail` (the part that still grows), `done` (the finished
+run; the page then closes the stream).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from django.template.loader import render_to_string
+from django.utils.html import escape
 
 from gateway.estimate import estimate_tokens
 from playground.models import Run, RunState
@@ -68,6 +70,8 @@ class _Told:
         self._growing = GrowingAnswer()
         self._trail: tuple[int, str, bool] | None = None
         self._answer = ""
+        self._thought = 0  # characters of the reasoning
+        self._calls = ""
         self._has_begun = False
         self._told_at = time.monotonic()
         self._trail_at = 0.0
@@ -76,7 +80,8 @@ class _Told:
         """Events for what has changed; a comment when there was nothing for long."""
         if run.is_over:
             return []  # `done` tells everything
-        events = [*self._trail_news(run), *await self._answer_news(run)]
+        events = [*self._trail_news(run), *self._thought_news(run), *self._call_news(run)]
+        events += await self._answer_news(run)
         now = time.monotonic()
         if not events and now - self._told_at > HEARTBEAT_EVERY_S:
             events = [b": still here\n\n"]
@@ -97,17 +102,45 @@ class _Told:
             event("trail", render_to_string("playground/_trail.html", context)),
         ]
 
+    def _thought_news(self, run: Run) -> list[bytes]:
+        told, self._thought = self._thought, len(run.reasoning)
+        if told == self._thought:
+            return []
+        stats = _stats(run)
+        if not told:
+            context = {"shown": ShownRun(run)}
+            return [
+                event("thinking", render_to_string("playground/_thoughts.html", context)),
+                stats,
+            ]
+        # As a reference, since a piece may end with a line end, which a field would lose.
+        piece = escape(run.reasoning[told:]).replace("\n", "&#10;")
+        return [event("thought", piece), stats]
+
+    def _call_news(self, run: Run) -> list[bytes]:
+        calls = repr(run.tool_calls)
+        if not run.tool_calls or calls == self._calls:
+            return []
+        self._calls = calls
+        context = {"shown": ShownRun(run)}
+        return [event("calls", render_to_string("playground/_tool_calls.html", context))]
+
     async def _answer_news(self, run: Run) -> list[bytes]:
         if run.answer == self._answer:
             return []
         self._answer = run.answer
         # In a thread: Markdown can be slow to parse, and others wait for this loop.
         settled, tail = await asyncio.to_thread(self._growing.grow, run.answer)
-        context = {"shown": ShownRun(run), "tokens": estimate_tokens(run.answer)}
-        stats = event("stats", render_to_string("playground/_stats_live.html", context))
+        stats = _stats(run)
         if not self._has_begun:
             self._has_begun = True
             parts = {"run": run, "settled": settled, "tail": tail}
             return [event("whole", render_to_string("playground/_growing.html", parts)), stats]
         events = [event("block", settled)] if settled else []
         return [*events, event("tail", tail), stats]
+
+
+def _stats(run: Run) -> bytes:
+    tokens = estimate_tokens(run.reasoning) + estimate_tokens(run.answer)
+    context = {"shown": ShownRun(run), "tokens": tokens}
+    return event("stats", render_to_string("playground/_stats_live.html", context))

@@ -23,7 +23,7 @@ class BreakerPolicy(Group):
         help="The window ends where it holds this many calls: of a busy offer only the last count.",
     )  # fmt: skip
     offer_min_calls: int = tunable(
-        6, unit="calls", minimum=1, maximum=1000,
+        5, unit="calls", minimum=1, maximum=1000,
         label="Offer: failures at the soonest",
         help="An offer's breaker opens after this many failures at the soonest.",
     )  # fmt: skip

@@ -114,3 +114,21 @@ def test_an_example_is_sent_at_once_and_other_models_come_into_view(page: Page) 
     page.get_by_role("link", name="Another model").click()
     expect(page.locator(".others .pick").first).to_be_visible()
     page.wait_for_function(f"({HIDDEN_PX})() === 0")
+
+
+def test_thoughts_and_retries_stand_in_their_order(page: Page) -> None:
+    """Reasoning is folded above its answer; a second retry follows the first, as after a reload."""
+    page.goto("/playground/?model=kestrel-30b-a3b-reasoning")
+    send(page, "Say ping.")
+    again = page.get_by_role("button", name="Ask again")
+    for count in (1, 2):
+        expect(again).to_have_count(count, timeout=30_000)
+        again.first.click()
+    expect(again).to_have_count(3, timeout=30_000)
+    ids = "els => els.map(one => one.id)"
+    before = page.locator("#talk .answer").evaluate_all(ids)
+    page.reload()
+    expect(again).to_have_count(3)
+    assert page.locator("#talk .answer").evaluate_all(ids) == before == sorted(before)
+    page.get_by_text("Reasoning", exact=True).first.click()
+    expect(page.locator(".thought").first).to_be_visible()
