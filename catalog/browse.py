@@ -151,16 +151,16 @@ def _model_values(row: ModelRow) -> Iterator[tuple[str, str]]:
 def _passes(traits: Traits, group: str, chosen: Collection[str]) -> bool:
     if group == "now":
         return _is_now(traits, chosen)
-    return not chosen or not set(chosen).isdisjoint(_traits_of(traits, group))
+    return not chosen or not set(chosen).isdisjoint(traits_of(traits, group))
 
 
 def _offer_values(traits: Traits, group: str, chosen: Collection[str]) -> Iterable[str]:
     if group == "now":
         return [one for one in NOW if _is_now(traits, {*chosen, one})]
-    return _traits_of(traits, group)
+    return traits_of(traits, group)
 
 
-def _traits_of(traits: Traits, group: str) -> tuple[str, ...]:
+def traits_of(traits: Traits, group: str) -> tuple[str, ...]:
     value: str | tuple[str, ...] = getattr(traits, group)
     return (value,) if isinstance(value, str) else value
 

@@ -11,21 +11,17 @@ from dataclasses import dataclass
 
 OfferName = tuple[str, str]  # the provider's slug, the offer's id there
 
-_KEEP_S = 30.0
+_KEEP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of an offer's calls of the last week. The times are means, None where no call tells them."""
+    """Of an offer's calls of the last week. The times are medians, None where no call tells."""
 
     calls: int
-    answered: int
+    answered_share: float | None = None  # of those not cancelled by their caller
     first_token_s: float | None = None
     tokens_per_s: float | None = None
-
-    @property
-    def answered_share(self) -> float:
-        return self.answered / self.calls
 
 
 Teller = Callable[[], Mapping[OfferName, Measured]]
@@ -42,7 +38,7 @@ _told = _Told()
 
 
 def told_by(teller: Teller) -> None:
-    """From now on `teller` is asked; it may take a query, and is asked twice a minute at most."""
+    """From now on `teller` is asked; it may take a query, and is asked once a minute at most."""
     _told.teller = teller
     forget()
 
@@ -59,9 +55,16 @@ def forget() -> None:
 
 
 def quickest(found: Iterable[Measured]) -> float | None:
-    """The shortest mean time to the first token."""
+    """The shortest usual time to the first token."""
     times = (one.first_token_s for one in found if one.first_token_s is not None)
     return min(times, default=None)
+
+
+def surest(found: Iterable[Measured]) -> float | None:
+    """The largest share that was answered."""
+    return max(
+        (one.answered_share for one in found if one.answered_share is not None), default=None
+    )
 
 
 def fastest(found: Iterable[Measured]) -> float | None:

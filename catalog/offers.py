@@ -172,14 +172,14 @@ def limit_words(limits: Mapping[str, int]) -> str:
 def other_limit_words(limits: Mapping[str, int]) -> str:
     """What no column shows, such as “10k neurons a day”."""
     others = sorted(limits.keys() - set(IN_COLUMNS), key=_place)
-    return " · ".join(f"{quantity(limits[name], short=True)} {_in_full(name)}" for name in others)
+    return " · ".join(f"{quantity(limits[name], short=True)} {in_full(name)}" for name in others)
 
 
 def _place(name: str) -> tuple[int, str]:
     return (_ORDER.index(name) if name in _ORDER else len(_ORDER)), name
 
 
-def _in_full(name: str) -> str:
+def in_full(name: str) -> str:
     if name not in LIMIT_NAMES:
         return _WORDS.get(name, name)
     unit, window = LIMIT_NAMES[name]

@@ -7,6 +7,7 @@ from django.urls import path
 from catalog.views import (
     browsing,
     changes,
+    comparing,
     endpoints,
     held,
     keys,
@@ -20,6 +21,7 @@ app_name = "catalog"
 
 reading = [
     path("", browsing.browse, name="list"),
+    path("compare/", comparing.compare_models, name="compare"),
     path("columns/", browsing.choose_columns, name="choose-columns"),
     path("models/<slug:slug>/", models.model_detail, name="model-detail"),
     path("providers/", providers.provider_list, name="provider-list"),

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from catalog.facets import LABELS
 from catalog.filters import Asked
 from catalog.model_list import ModelLine
+from catalog.model_page import ModelOffer
 from catalog.offers import OfferLine, other_limit_words
 from catalog.offers import limit_words as words_of_limits
 from freellm_site.lib.format import MISSING, quantity
@@ -101,6 +102,11 @@ def other_limits(limits: Mapping[str, int]) -> str:
 def have_other_limits(lines: Iterable[OfferLine]) -> bool:
     """Whether a table of these offers needs a column for what the usual four do not show."""
     return any(other_limit_words(line.limits) for line in lines)
+
+
+@register.filter
+def lines_of(offers: Iterable[ModelOffer]) -> list[OfferLine]:
+    return [one.line for one in offers]
 
 
 @register.filter

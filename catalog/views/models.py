@@ -9,8 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from catalog.model_page import bests, model_offers
 from catalog.models import CHAT_MODALITIES, Change, Model
-from catalog.offers import OfferLine, in_trying_order, offer_lines, span, with_live
+from catalog.offers import OfferLine, span
 from catalog.snippets import snippets
 from freellm_site.lib.htmx import HtmxRequest
 from freellm_site.lib.roles import Role, has_role
@@ -26,12 +27,15 @@ def model_detail(request: HtmxRequest, slug: str) -> HttpResponse:
     if model is None:
         return _gone(request, slug)
     offers = model.offers.all() if has_role(request.user, Role.ADMIN) else model.offers.shown()
-    lines = in_trying_order(with_live(offer_lines(offers)))
+    found = model_offers(offers)
+    lines = [one.line for one in found]
     live = [line for line in lines if not line.is_retired]
     changes = Change.objects.filter(offer__model=model).select_related("provider", "offer__model")
     context = {
         "model": model,
-        "lines": lines,
+        "offers": found,
+        "bests": bests(found),
+        "best": next((line.live for line in lines if line.live), None),
         "order_words": ORDER_WORDS,
         "usable_count": sum(line.is_usable for line in lines),
         "can_try": _can_try(request, model, lines),
@@ -40,6 +44,7 @@ def model_detail(request: HtmxRequest, slug: str) -> HttpResponse:
         "output_span": span(line.offer.max_output_tokens for line in live),
         "ids": sorted({line.offer.external_id for line in lines}),
         "snippets": snippets(live[0].offer) if live else [],
+        "snippet_of": live[0].offer.provider.name if live else "",
         "changes": changes[:LATEST_CHANGES],
         "change_count": changes.count(),
     }

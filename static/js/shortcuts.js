@@ -1,5 +1,5 @@
-// Keys: `/` finds, `g` then a letter goes to a page (`data-go`), `j` and `k` walk the rows of a
-// table, `?` lists all. All are shortcuts to links that are there anyway.
+// Keys: `/` finds, `g` then a letter goes to a page (`data-go`), `j` and `k`, in a list
+// the arrows too, walk the rows of a table, `x` ticks a row, `?` lists all. All are shortcuts to links that are there anyway.
 const CHORD_MS = 1500;
 let goingUntil = 0;
 
@@ -34,6 +34,21 @@ function walk(step) {
   return true;
 }
 
+// Arrows walk the rows of a list only: from a row, from its search field, or from nowhere. Pages
+// without a list, and everything else that has the focus, keep their arrows.
+function walkByArrow(event) {
+  if (!document.querySelector("main [data-row-link]")) return false;
+  const at = event.target;
+  const isFree = at === document.body || at.matches?.("main, main [data-find], [data-row-link]");
+  return isFree && walk(event.key === "ArrowDown" ? 1 : -1);
+}
+
+function tick() {
+  const box = document.activeElement?.closest("tr")?.querySelector("input.pick");
+  box?.click();
+  return Boolean(box);
+}
+
 function help() {
   const dialog = document.querySelector("#shortcuts");
   dialog?.showModal();
@@ -51,12 +66,18 @@ function handle(key) {
   }
   if (key === "/") return find();
   if (key === "?") return help();
+  if (key === "x") return tick();
   if (key === "j" || key === "k") return walk(key === "j" ? 1 : -1);
   return false;
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    if (walkByArrow(event)) event.preventDefault();
+    return;
+  }
+  if (isTyping(event.target)) return;
   if (handle(event.key)) event.preventDefault();
 });
 

@@ -17,6 +17,7 @@ from catalog.targets import targets_for
 from gateway.clock import SystemClock
 from gateway.errors import AuthRejected, ProviderUnavailable
 from gateway.limiter.limiter import Limiter
+from gateway.limiter.quota import Reading, Settlement
 from gateway.policy import StaticPolicy
 from gateway.resilience.breaker import Breakers
 from gateway.resilience.key_rests import KeyRests
@@ -43,6 +44,16 @@ async def take(redis_url: str, offer: Offer, calls: int = 1) -> None:
     async with Store(redis_url) as store:
         for _ in range(calls):
             await Limiter(store, StaticPolicy(), SystemClock()).reserve(target, 10, 10)
+
+
+async def name_limit(redis_url: str, offer: Offer, amount: int) -> None:
+    """An answer whose headers say how many requests there are in a minute."""
+    (target,) = await targets_for([offer.pk])
+    async with Store(redis_url) as store:
+        limiter = Limiter(store, StaticPolicy(), SystemClock())
+        reservation = await limiter.reserve(target, 10, 10)
+        readings = {target.limits[0]: Reading(amount=amount)}
+        await limiter.settle(reservation, Settlement(readings=readings, is_answered=True))
 
 
 async def refuse_key(redis_url: str, offer: Offer) -> None:
@@ -76,6 +87,16 @@ def test_a_fresh_offer_answers_and_is_full(viewer_client: Client, wren: Model) -
     assert "250 a day" in words_of(page)
     assert 'aria-label="100\xa0% left"' in page
     assert "published" in words_of(page)
+
+
+def test_a_limit_that_was_named_stands_before_the_published_one(
+    viewer_client: Client, wren: Model, redis_url: str
+) -> None:
+    """What is published is struck through, and how the other is known stands there."""
+    async_to_sync(name_limit)(redis_url, offer_of(wren, "Strict", rpm=30), 5)
+    page = viewer_client.get(wren.get_absolute_url()).content.decode()
+    assert re.search(r">5 <s[^>]*>30</s>", page)
+    assert re.search(r"header\s+\d", words_of(page))
 
 
 def test_offers_stand_in_the_order_of_trying(

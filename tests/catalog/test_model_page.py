@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from catalog import measured
 from catalog.models import Change, ChangeKind, Origin
-from tests.factories import make_model, make_offer, make_provider
+from gateway.types import Outcome
+from tests.factories import make_call, make_model, make_offer, make_provider
 
 pytestmark = pytest.mark.django_db
+
+
+def words_of(page: str) -> str:
+    """The page as a person reads it, spaces as plain ones."""
+    text = re.sub(r"<[^>]+>", " ", page)
+    return " ".join(text.replace("\u202f", " ").replace("\xa0", " ").split())
 
 
 def test_limits_in_units_of_their_own_are_shown(viewer_client: Client) -> None:
@@ -40,6 +49,23 @@ def test_offers_that_can_be_called_come_first(viewer_client: Client) -> None:
     assert "200k" in page
     assert "No key" in page
     assert f'"model": "{"free/wren"}"' in page.replace("&quot;", '"')
+
+
+def test_what_was_measured_stands_beside_each_offer(viewer_client: Client) -> None:
+    """Medians of recorded calls at that offer; the others have none, and no figure is made up."""
+    model = make_model("Wren 8B Instruct")
+    called = make_offer(make_provider(), model, context_tokens=131_072)
+    make_offer(make_provider(auth="bearer"), model, context_tokens=32_768)
+    page = viewer_client.get(model.get_absolute_url()).content.decode()
+    assert "no calls in 7 days" in page
+    where = {"provider": called.provider.slug, "model": called.external_id}
+    make_call(**where, first_token_s=0.2)
+    make_call(**where, outcome=Outcome.TIMEOUT)
+    measured.forget()
+    page = words_of(viewer_client.get(model.get_absolute_url()).content.decode())
+    assert "Best first token 0.2" in page
+    assert "Answered, best offer 50 % 2 calls, 7 days" in page
+    assert "33k of 131k" in page or "32.8k of 131k" in page
 
 
 def test_history_shows_what_refreshes_found(viewer_client: Client) -> None:

@@ -33,6 +33,7 @@ NEEDS: dict[str, Role | None] = {
     "styleguide": Role.VIEWER,
     "catalog:list": Role.VIEWER,
     "catalog:choose-columns": Role.VIEWER,
+    "catalog:compare": Role.VIEWER,
     "catalog:model-detail": Role.VIEWER,
     "catalog:provider-list": Role.VIEWER,
     "catalog:provider-detail": Role.VIEWER,
