@@ -117,7 +117,6 @@ SPEED = Chart(
     (Trace("speed", "p50", "s4", "--chart-4"),),
     suffix=" tok/s",
 )
-
 CACHE = Chart(
     "cache",
     "Hit rate by tier",
@@ -129,6 +128,17 @@ CACHE = Chart(
         Trace("flight", "joined in flight", "s6", "--chart-6"),
     ),
     suffix=" %",
+)
+
+QUEUE = Chart(
+    "queue",
+    "Places, taken and waited for",
+    "lines",
+    (
+        Trace("limit", "may run at once", "s0", "--color-idle-fill"),
+        Trace("running", "run", "s1", "--chart-1"),
+        Trace("waiting", "wait for a place", "s2", "--chart-2"),
+    ),
 )
 
 

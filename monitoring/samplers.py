@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager
 
 from monitoring.caching.sampler import CACHE
 from monitoring.limits.sampler import LIMITS
+from monitoring.queueing.sampler import QUEUE
 from monitoring.sampling import Sampler, sampling
 
-SAMPLERS: Sequence[Sampler] = (LIMITS, CACHE)
+SAMPLERS: Sequence[Sampler] = (LIMITS, CACHE, QUEUE)
 
 
 def watching() -> AbstractAsyncContextManager[None]:

@@ -11,6 +11,13 @@ from monitoring.views.calls import call_detail, call_export, call_list
 from monitoring.views.limits import limit_detail, limits
 from monitoring.views.live import live_events
 from monitoring.views.overview import dismiss_first_steps, overview
+from monitoring.views.queue import (
+    queue,
+    queue_call_off,
+    queue_figures,
+    queue_hold,
+    queue_release,
+)
 from monitoring.views.traffic import traffic, traffic_figures, traffic_rows
 from monitoring.views.tuning import (
     tuning,
@@ -35,6 +42,11 @@ __all__ = [
     "limits",
     "live_events",
     "overview",
+    "queue",
+    "queue_call_off",
+    "queue_figures",
+    "queue_hold",
+    "queue_release",
     "traffic",
     "traffic_figures",
     "traffic_rows",

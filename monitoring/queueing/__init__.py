@@ -1,0 +1,1 @@
+"""The queues of all processes, seen and steered."""
