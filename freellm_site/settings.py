@@ -65,6 +65,8 @@ try:
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
+    LOG_FORMAT = env.str("LOG_FORMAT", "text", validate=OneOf(["text", "json"]))
+    METRICS_TOKEN = env.str("METRICS_TOKEN", "", validate=setting_checks.long_enough_or_empty)
     TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=setting_checks.time_zone)
 
     SECRET_KEY = _secret("SECRET_KEY")
@@ -335,12 +337,22 @@ USE_TZ = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname).1s %(asctime)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"format": "%(levelname).1s %(asctime)s %(name)s: %(message)s"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{created}{levelname}{name}{message}{process}",
+            "style": "{",
+            "rename_fields": {"created": "at", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # httpx logs every address it calls; the engine already logs one line per call.
         "httpx": {"level": "WARNING"},
+        # The server's own handlers know one form only.
+        "uvicorn": {"handlers": ["stderr"], "propagate": False},
         "django.request": {"level": "ERROR"},
     },
 }

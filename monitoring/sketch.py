@@ -51,6 +51,11 @@ class Sketch:
     def count(self) -> int:
         return sum(self._counts.values())
 
+    @property
+    def total(self) -> float:
+        """The sum of what was measured, at most `ERROR` off."""
+        return sum(_middle(bucket) * count for bucket, count in self._counts.items())
+
     def add(self, value: float) -> None:
         self.add_to(bucket_of(value))
 
@@ -72,13 +77,18 @@ class Sketch:
         for bucket in sorted(self._counts):
             seen += self._counts[bucket]
             if seen >= rank:
-                return 2 * _GROWTH**bucket / (_GROWTH + 1)
+                return _middle(bucket)
         return None
 
     def count_up_to(self, bound: float) -> int:
         """How many were at most `bound`, give or take those within `ERROR` of it."""
         last = bucket_of(bound)
         return sum(count for bucket, count in self._counts.items() if bucket <= last)
+
+
+def _middle(bucket: int) -> float:
+    """As far from the bucket's lower border as from its upper one, in proportion."""
+    return 2 * _GROWTH**bucket / (_GROWTH + 1)
 
 
 def bucket_of(value: float) -> int:

@@ -11,6 +11,7 @@ app_name = "monitoring"
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("getting-started/dismiss/", views.dismiss_first_steps, name="dismiss-first-steps"),
+    path("metrics", views.metrics, name="metrics"),
     path("monitoring/", views.traffic, name="traffic"),
     path("monitoring/rows/", views.traffic_rows, name="traffic-rows"),
     path("monitoring/figures/", views.traffic_figures, name="traffic-figures"),

@@ -15,6 +15,7 @@ import dj_database_url
 from marshmallow import ValidationError
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_TOKEN_LENGTH = 16
 _DATABASES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
 
 
@@ -23,6 +24,11 @@ def time_zone(name: str) -> None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValidationError("Must be a time zone such as UTC or Europe/Berlin.") from error
+
+
+def long_enough_or_empty(token: str) -> None:
+    if 0 < len(token) < _TOKEN_LENGTH:
+        raise ValidationError(f"Must have {_TOKEN_LENGTH} or more characters, or none.")
 
 
 def listen_address(host: str) -> None:

@@ -10,6 +10,7 @@ from monitoring.views.cache import (
 from monitoring.views.calls import call_detail, call_export, call_list
 from monitoring.views.limits import limit_detail, limits
 from monitoring.views.live import live_events
+from monitoring.views.metrics import metrics
 from monitoring.views.overview import dismiss_first_steps, overview
 from monitoring.views.queue import (
     queue,
@@ -41,6 +42,7 @@ __all__ = [
     "limit_detail",
     "limits",
     "live_events",
+    "metrics",
     "overview",
     "queue",
     "queue_call_off",

@@ -70,6 +70,7 @@ NEEDS: dict[str, Role | None] = {
     "playground:export": Role.VIEWER,
     "monitoring:overview": Role.VIEWER,
     "monitoring:dismiss-first-steps": Role.VIEWER,
+    "monitoring:metrics": Role.VIEWER,
     "monitoring:traffic": Role.VIEWER,
     "monitoring:traffic-rows": Role.VIEWER,
     "monitoring:traffic-figures": Role.VIEWER,

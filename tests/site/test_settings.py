@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import runpy
@@ -75,6 +76,8 @@ WRONG = [
     ("SIMULATOR_PORT", "70000", "between 1 and 65535"),
     ("SIMULATOR_URL", "localhost:8001", "such as https://"),
     ("LOG_LEVEL", "LOUD", "one of"),
+    ("LOG_FORMAT", "xml", "one of"),
+    ("METRICS_TOKEN", "short", "16 or more"),
     ("TIME_ZONE", "Middle/Earth", "a time zone such as UTC"),
     ("DEBUG", "perhaps", "a valid boolean (it is perhaps)"),
 ]
@@ -219,3 +222,27 @@ def test_production_settings_pass_djangos_deploy_check() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_logs_can_be_json() -> None:
+    """One object per line, with the time, the level, the logger and whatever was told with it."""
+    code = (
+        "import django, logging; django.setup(); "
+        "logging.getLogger('gateway.x').warning('held %s', 'back', extra={'call_id': '7'})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=BASE_DIR,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "freellm_site.settings",
+            "LOG_FORMAT": "json",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = json.loads(done.stderr)
+    assert (line["level"], line["logger"], line["message"]) == ("WARNING", "gateway.x", "held back")
+    assert line["call_id"] == "7"
+    assert line["at"] > 1e9
