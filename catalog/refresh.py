@@ -21,6 +21,7 @@ from catalog.leases import claim_lists
 from catalog.lists import ListCall, due_calls, list_calls, without_keys
 from catalog.models import Refresh
 from catalog.sources.listed import BadList
+from catalog.warming import warm
 from gateway.client import Gateway
 from gateway.errors import GatewayError, ProviderError
 from gateway.types import Outcome
@@ -56,6 +57,7 @@ async def refresh(refresh_id: int) -> None:
         heart = group.create_task(_beat(refresh_id))
         async with engine() as gateway:
             await _renew_all(gateway, row, calls)
+            await warm(gateway.cache)
         heart.cancel()
 
 

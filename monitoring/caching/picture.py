@@ -30,7 +30,7 @@ LABELS = {
     "model_metadata": ("Facts of models", "what others know of a model"),
     "model_status": ("Status of models", "what a provider says of its health"),
     "credentials": ("Credentials", "in memory only, and never shown"),
-    "benchmark": ("Benchmarks", "figures of public tests"),
+    "benchmark": ("Benchmarks", "how fast offers answered here"),
 }
 
 

@@ -15,7 +15,6 @@ from asgiref.sync import sync_to_async
 from catalog import snapshot, standing
 from catalog.models import Offer
 from gateway.simulator.server import running_simulator
-from playground import measured
 from playground.running import carrying
 from tests.factories import make_model, make_offer, make_provider, make_scenario, make_sim_provider
 
@@ -48,10 +47,9 @@ Simulate = Callable[..., Awaitable[Simulated]]
 
 @pytest.fixture(autouse=True)
 def _fresh_snapshot() -> None:
-    """No test sees the offers, levels and speeds of the one before."""
+    """No test sees the offers and levels of the one before."""
     snapshot.forget()
     standing.forget()
-    measured.forget()
 
 
 @pytest.fixture
