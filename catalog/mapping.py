@@ -11,6 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from catalog import limit_endpoints
 from catalog.naming import model_slug
 from catalog.sources.select import RULES
 from gateway.quirks import read_quirks
@@ -68,6 +69,7 @@ class ProviderFacts:
     credits: str = ""
     quota_scope: str = "account"
     pool_name: str = ""
+    limit_probe: str = ""
     limits: dict[str, int] = field(default_factory=dict)
     resets: dict[str, str] = field(default_factory=dict)
     ratelimit_headers: list[dict[str, str]] = field(default_factory=list)
@@ -150,6 +152,7 @@ def _provider(table: dict[str, Any]) -> ProviderFacts:
     _require(facts.quota_scope in QUOTA_SCOPES, where, "quota_scope")
     _require(facts.training in TRAINING, where, "training")
     _require(DEMANDS.issuperset(facts.demands), where, "demands")
+    _require(facts.limit_probe in limit_endpoints.KINDS, where, "limit_probe")
     _require(facts.limits.keys() <= LIMIT_NAMES.keys(), where, "limits")
     _require(facts.resets.keys() <= {"day", "month"}, where, "resets")
     _require(facts.list_select.keys() <= RULES, where, "list_select")

@@ -26,7 +26,7 @@ _SAME_NAME = (
     *("name", "tier", "website", "key_url", "docs_limits_url", "env_var", "extra_env"),
     *("base_url", "chat_dialect", "auth", "list_url", "list_auth_required", "list_dialect"),
     *("list_items_path", "id_field", "list_select", "requirements", "credits", "quota_scope"),
-    *("pool_name", "training", "demands"),
+    *("pool_name", "limit_probe", "training", "demands"),
     *("limits", "ratelimit_headers", "retry_hint", "error_shape", "confidence", "notes"),
     *("key_steps", "retired_on", "quirks", "resets"),
 )

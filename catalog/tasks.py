@@ -9,6 +9,7 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from catalog import worker_policy  # noqa: F401 - connects what a worker does at its start
+from catalog.limit_probes import probe_limits
 from catalog.models import Refresh, RefreshState
 from catalog.refresh import refresh
 from catalog.refused import probe_refused
@@ -48,6 +49,12 @@ def settle() -> None:
 def probe_refused_offers() -> None:
     """Ask offers whose calls were answered 404 or 410 whether they answer again."""
     async_to_sync(probe_refused)()
+
+
+@shared_task(soft_time_limit=SOFT_LIMIT_S)
+def probe_limits_daily() -> None:
+    """Ask providers what the limits are, where an admin switched that on."""
+    async_to_sync(probe_limits)()
 
 
 @worker_ready.connect

@@ -44,6 +44,11 @@ refreshing = [
 switches = [
     path("providers/simulator/switch/", providers.simulator_switch, name="simulator-switch"),
     path("providers/<slug:slug>/switch/", providers.provider_switch, name="provider-switch"),
+    path(
+        "providers/<slug:slug>/limit-probe/",
+        providers.limit_probe_switch,
+        name="limit-probe-switch",
+    ),
     path("offers/<int:pk>/hide/", offers.offer_hide, name="offer-hide"),
     path("offers/<int:pk>/show/", offers.offer_show, name="offer-show"),
 ]

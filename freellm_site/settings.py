@@ -260,6 +260,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    # Each model once a day; the runs between take up what was switched on or added meanwhile.
+    "ask for the limits": {
+        "task": "catalog.tasks.probe_limits_daily",
+        "schedule": 1800,
+        "options": {"expires": 1800},
+    },
     "settle what a killed worker left": {
         "task": "catalog.tasks.settle",
         "schedule": 60,

@@ -158,7 +158,12 @@ class Gateway:
         )
 
     async def probe(
-        self, target: Target, *, deadline_s: float = 30.0, source: str = "key-test"
+        self,
+        target: Target,
+        *,
+        deadline_s: float = 30.0,
+        source: str = "key-test",
+        max_tokens: int = 16,
     ) -> Completion:
         """A tiny real call to see whether it is answered; only the limiter may hold it back.
 
@@ -166,7 +171,7 @@ class Gateway:
         """
         request = ChatRequest(
             messages=(Message("user", "Reply with the single word: ok"),),
-            max_tokens=16,
+            max_tokens=max_tokens,
             cache=CacheMode.SKIP,
             deadline_s=deadline_s,
             tests_key=True,
@@ -227,6 +232,13 @@ class Gateway:
     async def survey(self, targets: Sequence[Target]) -> Survey:
         """All that is known of the targets' quotas, for people; one trip, raises StoreAwayError."""
         return await self._admissions.limiter.survey(targets)
+
+    async def learn_limits(self, target: Target, amounts: Mapping[str, int]) -> None:
+        """Believe what a provider said of this key's limits elsewhere than in an answer.
+
+        `amounts` is by the limit's name; those that the target's quota does not have are ignored.
+        """
+        await self._admissions.limiter.learn(target, amounts)
 
     async def breaker_states(
         self, pairs: Sequence[tuple[str, str | None]]

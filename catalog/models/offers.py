@@ -74,6 +74,7 @@ class Offer(models.Model):
     last_seen = models.DateTimeField(null=True, blank=True)
     missing_since = models.DateTimeField(null=True, blank=True)
     retired_on = models.DateField(null=True, blank=True)
+    limits_probed_at = models.DateTimeField(null=True, blank=True)
     # Calls to it are answered 404 or 410, and when it is asked again: see catalog.refused.
     refused_since = models.DateTimeField(null=True, blank=True)
     probe_at = models.DateTimeField(null=True, blank=True, db_index=True)

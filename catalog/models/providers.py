@@ -98,6 +98,9 @@ class Provider(models.Model):
     refreshed_at = models.DateTimeField(null=True, blank=True)
     refresh_every_s = models.PositiveIntegerField(null=True, blank=True)  # the admin's; or all's
     next_refresh_at = models.DateTimeField(null=True, blank=True)  # null: now
+    limit_probe = models.CharField(max_length=20, blank=True)  # see catalog.limit_endpoints
+    probes_limits = models.BooleanField(default=False)  # the admin's
+    limits_probed_at = models.DateTimeField(null=True, blank=True)
     refreshing = models.ForeignKey(  # which refresh renews the list now, see catalog.leases
         "catalog.Refresh", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -78,6 +78,17 @@ def provider_switch(request: HtmxRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @require_role(Role.ADMIN)
+def limit_probe_switch(request: HtmxRequest, slug: str) -> HttpResponse:
+    provider = get_object_or_404(Provider.objects.exclude(limit_probe=""), slug=slug)
+    provider.probes_limits = request.POST.get("probes_limits") == "1"
+    provider.save(update_fields=["probes_limits"])
+    word = "is asked for its limits once a day" if provider.probes_limits else "is not asked"
+    messages.success(request, f"{provider.name} {word}.")
+    return redirect(provider)
+
+
+@require_POST
+@require_role(Role.ADMIN)
 def simulator_switch(request: HtmxRequest) -> HttpResponse:
     asked = request.POST.get("simulator", "")
     known = dict(SiteChoice.SIMULATOR_CHOICES)

@@ -6,7 +6,8 @@ import asyncio
 import math
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -190,6 +191,19 @@ class Limiter:
         differences = tuple(-cost for cost in reservation.costs)
         self._settle_local(reservation, differences, 0)
         return self._change(reservation, differences, Settlement())
+
+    async def learn(self, target: Target, amounts: Mapping[str, int]) -> None:
+        """Note what the provider said of these limits, as if an answer's headers had.
+
+        While Redis is away that is owed to it.
+        """
+        quota = Quota.of(target, self._policy.at(target.provider, target.model))
+        readings = {
+            one: Reading(amount=amounts[one.name]) for one in quota.limits if one.name in amounts
+        }
+        nothing = Reservation(quota, (0,) * len(quota.limits), self._now_us())
+        with suppress(StoreAwayError):
+            await self._change(nothing, nothing.costs, Settlement(readings=readings))
 
     async def levels(self, targets: Sequence[Target]) -> dict[Target, Level]:
         """How full each target's quota is, in one round trip; unknown while Redis is away."""

@@ -45,6 +45,7 @@ NEEDS: dict[str, Role | None] = {
     "catalog:held-dismiss": Role.ADMIN,
     "catalog:simulator-switch": Role.ADMIN,
     "catalog:provider-switch": Role.ADMIN,
+    "catalog:limit-probe-switch": Role.ADMIN,
     "catalog:offer-hide": Role.ADMIN,
     "catalog:offer-show": Role.ADMIN,
     "catalog:key-add": Role.ADMIN,
