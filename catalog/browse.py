@@ -186,6 +186,8 @@ def _sorted(rows: list[ModelRow], sort: str) -> list[ModelRow]:
     valued = [(key(row), row) for row in rows]
     known = [pair for pair in valued if pair[0] is not None]
     known.sort(key=itemgetter(0), reverse=is_descending)
+    if sort == USUAL_ORDER:
+        known.sort(key=lambda pair: not pair[1].chosen.is_pinned)
     return [row for _, row in known] + [row for value, row in valued if value is None]
 
 

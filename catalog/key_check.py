@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from asgiref.sync import sync_to_async
 
+from catalog.choices import attach
 from catalog.engine import engine
 from catalog.keys import UsableKey, fill_address
 from catalog.lists import list_url
@@ -242,7 +243,9 @@ def _cheap_targets(provider: Provider, key: UsableKey | None) -> list[Target]:
     offers = Offer.objects.filter(
         provider=provider, status=OfferStatus.ACTIVE, model__modality__in=CHAT_MODALITIES
     ).select_related("model", "provider")
-    return [build_target(offer, key) for offer in _cheapest(offers)[:_MOST_MODELS]]
+    cheapest = _cheapest(offers)[:_MOST_MODELS]
+    attach(cheapest)
+    return [build_target(offer, key) for offer in cheapest]
 
 
 def _cheapest(offers: Iterable[Offer]) -> list[Offer]:

@@ -33,6 +33,7 @@ _SOURCE_OF = {
     LimitSource.PUBLISHED: Source.PUBLISHED,
     LimitSource.HEADERS: Source.HEADER,
     LimitSource.MEASURED: Source.LEARNED,
+    LimitSource.PINNED: Source.PINNED,
 }
 
 
@@ -129,6 +130,9 @@ def _figures(
         found[Source.LEARNED] = _learned(Source.LEARNED, level.measured)
     if name in pin.limits:
         found[Source.PINNED] = Figure(pin.limits[name], Source.PINNED, on=pin.on, by=pin.by)
+    if level is not None and (source := _SOURCE_OF.get(level.source)) and source not in found:
+        # An offer's own limit in a pool that the provider has none for, or a tuned one.
+        found[source] = Figure(level.amount, source)
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from catalog.known_limits import KnownLimit, known_limits
-from catalog.models import Offer, Provider, QuotaScope
+from catalog.known_limits import NO_PIN, KnownLimit, Pin, known_limits
+from catalog.models import Aspect, Offer, Provider, QuotaScope
 from catalog.offers import OfferLine
 from gateway.limiter.quota import Level
 
@@ -42,7 +42,8 @@ def limit_pools(provider: Provider, lines: Sequence[OfferLine]) -> list[LimitPoo
     """The provider's common quota, then those of offers of which more is known than that."""
     if provider.quota_scope == QuotaScope.PER_MODEL:
         common = LimitPool(
-            _TITLES[QuotaScope.PER_MODEL], known_limits(provider.limits, provider.facts_as_of)
+            _TITLES[QuotaScope.PER_MODEL],
+            known_limits(provider.limits, provider.facts_as_of, pin=_pin(provider)),
         )
         own = [_own_pool(line) for line in lines if line.is_usable or line.offer.limits]
         return [common, *(one for one in own if _tells_more(one))][: MOST_POOLS + 1]
@@ -52,15 +53,25 @@ def limit_pools(provider: Provider, lines: Sequence[OfferLine]) -> list[LimitPoo
 def limits_of(line: OfferLine) -> tuple[KnownLimit, ...]:
     """What is known of the quota that this offer draws on."""
     offer = line.offer
-    return known_limits(offer.effective_limits, offer.provider.facts_as_of, _level(line))
+    as_of, pin = offer.provider.facts_as_of, _pin(offer)
+    return known_limits(offer.published_limits, as_of, _level(line), pin)
+
+
+def _pin(subject: Offer | Provider) -> Pin:
+    """What admins set of an offer's limits, or of those common to a provider's."""
+    provider = subject.provider if isinstance(subject, Offer) else subject
+    common = provider.chosen.made.get(Aspect.LIMITS)
+    made = subject.chosen.made.get(Aspect.LIMITS, common)
+    limits = subject.pinned_limits if isinstance(subject, Offer) else provider.chosen.limits
+    return Pin(limits, made.at.date(), made.author) if made and limits else NO_PIN
 
 
 def _own_pool(line: OfferLine) -> LimitPool:
-    return LimitPool(line.offer.model.name, limits_of(line), offer=line.offer)
+    return LimitPool(line.offer.model.shown_name, limits_of(line), offer=line.offer)
 
 
 def _tells_more(pool: LimitPool) -> bool:
-    has_own = pool.offer is not None and bool(pool.offer.limits)
+    has_own = pool.offer is not None and bool(pool.offer.limits or pool.offer.chosen.limits)
     return has_own or any(one.is_learned for one in pool.limits)
 
 
@@ -69,7 +80,7 @@ def _shared_pool(provider: Provider, lines: Sequence[OfferLine]) -> LimitPool:
     level = next((level for line in lines if (level := _level(line))), None)
     title = provider.pool_name or _TITLES[QuotaScope(provider.quota_scope)]
     sharing = [line.offer for line in lines if not line.is_retired]
-    limits = known_limits(provider.limits, provider.facts_as_of, level)
+    limits = known_limits(provider.limits, provider.facts_as_of, level, _pin(provider))
     return LimitPool(title, limits, sharing=sharing)
 
 

@@ -22,7 +22,7 @@ from freellm_site.lib import format as formats
 from gateway.limiter.quota import Level, LimitLevel
 from gateway.resilience.breaker import BreakerView
 from gateway.resilience.breaker_rules import BreakerState
-from gateway.types import Target, Unit, Window
+from gateway.types import Limit, Target, Unit, Window
 
 OfferName = tuple[str, str]  # the provider's slug, the offer's id there
 
@@ -134,7 +134,7 @@ class Look:
 
     provider: Provider
     external_id: str
-    limits: Mapping[str, int]
+    limits: tuple[Limit, ...]
     keys: Sequence[UsableKey] = field(repr=False)
 
 

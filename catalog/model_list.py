@@ -11,6 +11,7 @@ from catalog.measured import Measured, fastest, measured, quickest
 from catalog.models import Offer
 from catalog.offers import (
     GONE,
+    NOT_FREE,
     OfferLine,
     State,
     in_trying_order,
@@ -23,6 +24,7 @@ from catalog.offers import (
 )
 from catalog.rows import ModelRow, OfferRow
 from catalog.selection import Selection
+from catalog.targets import counted_limits
 
 MOST_GLYPHS = 9
 MOST_ASKED = 500  # offers; asking the engine about so many takes a quarter of a second
@@ -109,7 +111,12 @@ def _shown(row: ModelRow, opened: Collection[str]) -> Sequence[OfferRow]:
 def _looks(offers: Iterable[OfferRow], selection: Selection) -> dict[int, Look]:
     providers, keys = selection.shelf.providers, selection.usability.keys
     return {
-        one.pk: Look(provider, one.external_id, one.limits, keys.get(provider.pk, ()))
+        one.pk: Look(
+            provider,
+            one.external_id,
+            counted_limits(one.limits, provider, one.pinned),
+            keys.get(provider.pk, ()),
+        )
         for one in offers
         if one.is_usable and (provider := providers[one.provider])
     }
@@ -136,8 +143,8 @@ def _line(
 def _state(offer: OfferRow, known: Mapping[int, Live], selection: Selection) -> State:
     if offer.is_usable:
         return state_of(known.get(offer.pk))
-    if offer.is_retired:
-        return GONE
+    if offer.is_retired or offer.chosen.is_free is False:
+        return GONE if offer.is_retired else NOT_FREE
     if offer.refused_since is not None and offer.missing_since is None:
         return refused(offer.refused_since)
     obstacle = selection.usability.obstacles[selection.shelf.providers[offer.provider].pk]

@@ -12,7 +12,7 @@ from catalog.live import Look, look_at
 from catalog.measured import Measured, fastest, measured, quickest, surest
 from catalog.offers import OfferLine, in_trying_order, offer_lines, with_live
 from catalog.querysets import OfferQuerySet
-from catalog.targets import usability
+from catalog.targets import engine_limits, usability
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def model_offers(offers: OfferQuerySet) -> list[ModelOffer]:
         one.pk: Look(
             one.provider,
             one.external_id,
-            one.effective_limits,
+            engine_limits(one),
             now.keys.get(one.provider_id, ()),
         )
         for one in (line.offer for line in lines if line.is_usable)

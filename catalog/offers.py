@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
+from catalog.choices import attach
 from catalog.live import Live, live_of
 from catalog.models import Offer, OfferStatus
 from catalog.querysets import OfferQuerySet
@@ -40,6 +41,7 @@ NOT_KNOWN = State(
 )
 GONE = State("unknown", "Retired", "It is no longer offered, so it is never called.")
 HIDDEN = State("unknown", "Hidden", "An admin keeps it from being called.")
+NOT_FREE = State("unknown", "Not free", "It costs money, an admin says, so it is never called.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,12 @@ def offer_lines(
     """
     if obstacle_of is None:
         obstacle_of = obstacles()
-    rows = offers.select_related("provider", "model").order_by("provider__name", "external_id")
+    rows = list(
+        offers.select_related("provider", "model").order_by("provider__name", "external_id")
+    )
+    attach(rows)
     lines = [OfferLine(offer, _obstacle(offer, obstacle_of[offer.provider_id])) for offer in rows]
-    return sorted(lines, key=lambda line: (not line.is_usable, line.is_retired))
+    return sorted(lines, key=_rank)
 
 
 def with_live(
@@ -103,10 +108,14 @@ def in_trying_order(lines: Sequence[OfferLine]) -> list[OfferLine]:
     """What answers comes first, by what is left of its quota; last what no call is sent to."""
 
     def order(line: OfferLine) -> tuple[float, ...]:
-        rank = line.live.rank if line.live else ()
-        return (not line.is_usable, line.is_retired, *rank)
+        return (*_rank(line), *(line.live.rank if line.live else ()))
 
     return sorted(lines, key=order)
+
+
+def _rank(line: OfferLine) -> tuple[bool, bool, bool]:
+    """What can be called first, of that what an admin pinned; what is retired last."""
+    return (not line.is_usable, line.is_retired, not line.offer.chosen.is_pinned)
 
 
 def state_of(live: Live | None) -> State:
@@ -128,8 +137,8 @@ def state_of(live: Live | None) -> State:
 def _obstacle(offer: Offer, obstacle: Obstacle | None) -> State | None:
     if offer.status == OfferStatus.RETIRED or offer.provider.is_retired:
         return GONE
-    if offer.is_hidden:
-        return HIDDEN
+    if offer.is_hidden or not offer.is_free:
+        return HIDDEN if offer.is_hidden else NOT_FREE
     if offer.status == OfferStatus.MISSING:
         return missing(offer.missing_since)
     if offer.refused_since is not None:

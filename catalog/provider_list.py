@@ -24,7 +24,7 @@ class ProviderLine:
 def provider_lines(search: str) -> list[ProviderLine]:
     """Those whose name, slug or notes hold every word: callable first, retired last."""
     obstacle_of = obstacles()
-    offer_counts = _counts(Offer.objects.filter(status=OfferStatus.ACTIVE, is_hidden=False))
+    offer_counts = _counts(Offer.objects.shown().filter(status=OfferStatus.ACTIVE))
     key_counts = _counts(ProviderKey.objects.filter(is_enabled=True))
     words = search.casefold().split()
     lines = [

@@ -13,9 +13,12 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from cachetools import TTLCache
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils import timezone
 
 from catalog import generation
+from catalog.choices import AllChosen, all_chosen
+from catalog.chosen import NOTHING_CHOSEN, Chosen, Pinned, pinned_limits, with_pinned
 from catalog.models import CHAT_MODALITIES, Change, ChangeKind, Model, Offer, OfferStatus, Provider
 
 NEW_FOR = timedelta(days=7)
@@ -59,9 +62,11 @@ class OfferRow(NamedTuple):
     context_tokens: int | None
     max_output_tokens: int | None
     limits: Mapping[str, int]
+    pinned: Pinned  # those of the limits that admins set
     first_seen: dt.datetime
     missing_since: dt.datetime | None
     refused_since: dt.datetime | None
+    chosen: Chosen
     traits: Traits
     kind: int  # offers of the same traits are of one kind, numbered from 0
 
@@ -91,6 +96,7 @@ class ModelRow:
     modality: str
     specialties: tuple[str, ...]
     offers: tuple[OfferRow, ...]
+    chosen: Chosen = NOTHING_CHOSEN
 
     @property
     def size(self) -> str:
@@ -209,43 +215,51 @@ def forget() -> None:
 def load_rows(usable_providers: Collection[int]) -> Shelf:
     """Every model with its offers, in four queries."""
     providers = {one.pk: one for one in Provider.objects.order_by("name")}
+    every = all_chosen()
     kinds: dict[Traits, int] = {}
-    offers = _offers_by_model(providers, usable_providers, kinds)
+    offers = _offers_by_model(providers, usable_providers, kinds, every)
     columns = ("slug", "name", "family", "params_b", "active_params_b", "modality", "specialties")
-    rows = [
-        ModelRow(
-            pk=row["pk"],
-            offers=_in_trying_order(offers[row["pk"]]),
-            specialties=tuple(row.pop("specialties")),
-            **{name: row[name] for name in columns[:-1]},
-        )
-        for row in Model.objects.order_by().values("pk", *columns)
-        if row["pk"] in offers
-    ]
+    rows = []
+    for row in Model.objects.order_by().values("pk", *columns):
+        if row["pk"] not in offers:
+            continue
+        chosen = every.of(Model, row["pk"])
+        row |= {"name": chosen.name or row["name"], "specialties": tuple(row["specialties"])}
+        offered = _in_trying_order(offers[row["pk"]])
+        rows.append(ModelRow(**row, offers=offered, chosen=chosen))
     rows.sort(key=lambda row: row.name.casefold())
     return Shelf(rows, list(kinds), {one.slug: one for one in providers.values()})
 
 
 def _offers_by_model(
-    providers: Mapping[int, Provider], usable_providers: Collection[int], kinds: dict[Traits, int]
+    providers: Mapping[int, Provider],
+    usable_providers: Collection[int],
+    kinds: dict[Traits, int],
+    every: AllChosen,
 ) -> dict[int, list[OfferRow]]:
     """Providers are read apart: a join would carry each of them thousands of times."""
     since = timezone.now() - NEW_FOR
-    changes = Change.objects.filter(kind=ChangeKind.ADDED, at__gte=since)
-    new = set(changes.values_list("offer_id", flat=True))
+    added = Change.objects.filter(kind=ChangeKind.ADDED, at__gte=since, offer__isnull=False)
     columns = (
         *("external_id", "context_tokens", "max_output_tokens", "limits"),
         *("first_seen", "missing_since", "refused_since"),
     )
-    offers = Offer.objects.filter(is_hidden=False).order_by("external_id")
+    offers = (
+        Offer.objects.shown()
+        .annotate(is_new=ExpressionWrapper(Q(pk__in=added.values("offer")), BooleanField()))
+        .order_by("external_id")
+    )
+    common = {pk: every.of(Provider, pk) for pk in providers}
     by_model: dict[int, list[OfferRow]] = defaultdict(list)
-    for pk, model_id, provider_id, status, *values in offers.values_list(
-        "pk", "model_id", "provider_id", "status", *columns
+    for pk, model_id, provider_id, status, is_new, *values in offers.values_list(
+        "pk", "model_id", "provider_id", "status", "is_new", *columns
     ):
-        provider = providers[provider_id]
+        provider, chosen = providers[provider_id], every.of(Offer, pk)
         external_id, context_tokens, max_output_tokens, limits, *moments = values
         first_seen, missing_since, refused_since = moments
         is_offered = status == OfferStatus.ACTIVE and refused_since is None
+        is_free = chosen.is_free is not False
+        pinned = pinned_limits(limits, chosen, common[provider_id])
         traits = Traits(
             provider=provider.slug,
             tier=provider.tier,
@@ -253,8 +267,8 @@ def _offers_by_model(
             demands=tuple(provider.demands) or (NOTHING,),
             context=band(context_tokens, CONTEXT_BANDS),
             is_retired=provider.is_retired or status == OfferStatus.RETIRED,
-            is_usable=is_offered and provider_id in usable_providers,
-            is_new=pk in new,
+            is_usable=is_offered and is_free and provider_id in usable_providers,
+            is_new=is_new,
         )
         row = OfferRow(
             pk=pk,
@@ -263,10 +277,12 @@ def _offers_by_model(
             external_id=external_id,
             context_tokens=context_tokens,
             max_output_tokens=max_output_tokens,
-            limits=limits or provider.limits,
+            limits=with_pinned(limits or provider.limits, pinned),
+            pinned=pinned,
             first_seen=first_seen,
             missing_since=missing_since,
             refused_since=refused_since,
+            chosen=chosen,
             traits=traits,
             kind=kinds.setdefault(traits, len(kinds)),
         )
@@ -277,5 +293,9 @@ def _offers_by_model(
 def _in_trying_order(offers: Sequence[OfferRow]) -> tuple[OfferRow, ...]:
     if len(offers) == 1:
         return (offers[0],)
-    order = sorted(offers, key=lambda one: (not one.is_usable, one.is_retired, one.provider_name))
-    return tuple(order)
+    return tuple(sorted(offers, key=_rank))
+
+
+def _rank(offer: OfferRow) -> tuple[bool, bool, bool, str]:
+    pinned = offer.chosen.is_pinned
+    return (not offer.is_usable, offer.is_retired, not pinned, offer.provider_name)

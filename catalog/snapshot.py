@@ -11,8 +11,9 @@ from asgiref.sync import sync_to_async
 
 from catalog import generation
 from catalog.candidates import Candidate, Pool
+from catalog.choices import attach
 from catalog.models import CHAT_MODALITIES, Offer, Origin
-from catalog.targets import doubts, known_limits
+from catalog.targets import doubts, engine_limits
 from gateway.dialects import unable
 from gateway.quirks import read_quirks
 
@@ -93,12 +94,13 @@ def forget() -> None:
 
 def _load(number: int | None, now: float) -> Snapshot:
     doubt_of = doubts()
-    rows = (
+    rows = list(
         Offer.objects.active()
         .filter(provider__in=doubt_of, model__modality__in=CHAT_MODALITIES)
         .select_related("provider", "model")
         .order_by("pk")
     )
+    attach(rows)
     candidates = tuple(_candidate(row, doubt_of[row.provider_id]) for row in rows)
     return Snapshot(
         candidates=candidates,
@@ -116,7 +118,7 @@ def _candidate(offer: Offer, doubt: str) -> Candidate:
         provider_slug=provider.slug,
         provider_name=provider.name,
         model_slug=model.slug,
-        model_name=model.name,
+        model_name=model.shown_name,
         external_id=offer.external_id,
         family=model.family,
         params_b=model.params_b,
@@ -125,7 +127,7 @@ def _candidate(offer: Offer, doubt: str) -> Candidate:
         specialties=frozenset(model.specialties),
         context_tokens=offer.context_tokens,
         max_output_tokens=offer.max_output_tokens,
-        limits=known_limits(offer.effective_limits, provider.resets),
+        limits=engine_limits(offer),
         pool=provider.pool_for(offer.external_id),
         lacks=unable(provider.chat_dialect, read_quirks(provider.quirks, offer.external_id)),
         is_simulated=provider.origin == Origin.SIMULATOR,

@@ -1,8 +1,8 @@
 """The bundled mapping and the simulator's scenario into the database, as often as one likes.
 
-Facts are overwritten, choices are not: whether a provider is enabled, whether an offer is hidden
-and everything about own endpoints belongs to the admin. What a provider's own list has said
-about an offer outranks the mapping.
+Facts are overwritten, choices are not: whether a provider is enabled, what was chosen against the
+facts (`catalog.choices`) and everything about own endpoints belongs to the admin. What a
+provider's own list has said about an offer outranks the mapping.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from asgiref.sync import sync_to_async
 
+from catalog.choices import attach
+from catalog.chosen import Pinned
 from catalog.keys import (
     UsableKey,
     enabled_keys_of,
@@ -128,10 +130,10 @@ def build_target(offer: Offer, key: UsableKey | None) -> Target:
         key=key.secret if key else None,
         key_id=key.key_id if key else "none",
         pool=provider.pool_for(offer.external_id),
-        limits=known_limits(offer.effective_limits, provider.resets),
+        limits=engine_limits(offer),
         hides_limits=hides_limits(provider),
         provider_name=provider.name,
-        model_name=offer.model.name,
+        model_name=offer.model.shown_name,
         context_tokens=offer.context_tokens,
         max_output_tokens=offer.max_output_tokens,
         limit_headers=_limit_headers(provider),
@@ -141,7 +143,7 @@ def build_target(offer: Offer, key: UsableKey | None) -> Target:
 
 
 def looking_targets(
-    provider: Provider, external_id: str, limits: Mapping[str, int], keys: Sequence[UsableKey]
+    provider: Provider, external_id: str, limits: tuple[Limit, ...], keys: Sequence[UsableKey]
 ) -> list[Target]:
     """For asking how an offer stands: who it is and what its quota is, without an address."""
     return [
@@ -152,7 +154,7 @@ def looking_targets(
             key=key.secret if key else None,
             key_id=key.key_id if key else "none",
             pool=provider.pool_for(external_id),
-            limits=known_limits(limits, provider.resets),
+            limits=limits,
             hides_limits=hides_limits(provider),
             limit_headers=_limit_headers(provider),
         )
@@ -174,12 +176,16 @@ def may_be_private(provider: Provider) -> bool:
     )
 
 
-def known_limits(
-    named: Mapping[str, int], resets: Mapping[str, str] | None = None
+def engine_limits(offer: Offer) -> tuple[Limit, ...]:
+    return counted_limits(offer.effective_limits, offer.provider, offer.pinned_limits)
+
+
+def counted_limits(
+    named: Mapping[str, int], provider: Provider, pinned: Pinned
 ) -> tuple[Limit, ...]:
     """The limits whose names the engine counts; a row may hold others from a newer mapping."""
     counted = {name: amount for name, amount in named.items() if name in LIMIT_NAMES}
-    return parse_limits(counted, resets)
+    return parse_limits(counted, provider.resets, pinned)
 
 
 def can_fill(provider: Provider, extra: Mapping[str, str]) -> bool:
@@ -196,6 +202,7 @@ def _limit_headers(provider: Provider) -> tuple[LimitHeader, ...]:
 def _targets_for(offer_ids: Sequence[int]) -> list[Target]:
     rows = Offer.objects.active().filter(pk__in=offer_ids).select_related("provider", "model")
     offers = {offer.pk: offer for offer in rows}
+    attach(list(offers.values()))
     usable = doubts()
     keys = usable_keys_of({one.provider_id: one.provider for one in offers.values()}.values())
     return [

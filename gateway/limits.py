@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,6 +65,7 @@ class Limit:
     window: Window
     amount: int
     resets_in: str = ""
+    is_pinned: bool = False  # set by an admin: nothing that answers name changes it
 
     @property
     def name(self) -> str:
@@ -76,15 +77,18 @@ _NAME_OF = {dimension: name for name, dimension in LIMIT_NAMES.items()}
 
 
 def parse_limits(
-    named: Mapping[str, int], resets: Mapping[str, str] | None = None
+    named: Mapping[str, int],
+    resets: Mapping[str, str] | None = None,
+    pinned: Collection[str] = (),
 ) -> tuple[Limit, ...]:
     """Turn `{"rpm": 30, "tpd": 200_000}` into limits; raises KeyError on a name unknown here.
 
-    `resets` is by window: `{"day": "America/Los_Angeles"}`.
+    `resets` is by window: `{"day": "America/Los_Angeles"}`. `pinned` are names.
     """
+    every = ((name, *LIMIT_NAMES[name]) for name in sorted(named))
     return tuple(
-        Limit(unit, window, amount, (resets or {}).get(window, ""))
-        for (unit, window), amount in ((LIMIT_NAMES[name], named[name]) for name in sorted(named))
+        Limit(unit, window, named[name], (resets or {}).get(window, ""), name in pinned)
+        for name, unit, window in every
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.models import Offer
+from catalog.choices import all_chosen
+from catalog.models import Model, Offer
 from gateway.types import Attempt, Outcome
 from monitoring.forms import OUTCOME_WORDS
 from monitoring.models import CallRecord, Course
@@ -110,10 +111,11 @@ def call_rows(calls: Sequence[CallRecord], provider_names: Mapping[str, str]) ->
         external_id__in={call.model for call in calls},
         provider__slug__in={call.provider for call in calls},
     )
+    every = all_chosen()
     names = {
-        (slug, external_id): name
-        for slug, external_id, name in offers.values_list(
-            "provider__slug", "external_id", "model__name"
+        (slug, external_id): every.of(Model, model).name or name
+        for slug, external_id, model, name in offers.values_list(
+            "provider__slug", "external_id", "model", "model__name"
         )
     }
     return [

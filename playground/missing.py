@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from asgiref.sync import sync_to_async
+
 from catalog.models import Model
 from catalog.snapshot import asnapshot
 
@@ -29,13 +31,15 @@ async def missing_model(slug: str) -> Missing | None:
     names = {one.model_slug: one.model_name for one in (await asnapshot()).candidates}
     if not slug or slug in names:
         return None
-    known = await Model.objects.filter(slug=slug).afirst()
+    name, url = await sync_to_async(_known)(slug)
     near = _nearest(slug[:_SLUG_CHARACTERS], names)
-    return Missing(
-        name=known.name if known else slug[:_SLUG_CHARACTERS],
-        url=known.get_absolute_url() if known else "",
-        nearest=[(one, names[one]) for one in near],
-    )
+    return Missing(name, url, nearest=[(one, names[one]) for one in near])
+
+
+def _known(slug: str) -> tuple[str, str]:
+    """The name and the address of a model that is in the catalog; else what was asked for."""
+    model = Model.objects.filter(slug=slug).first()
+    return (model.shown_name, model.get_absolute_url()) if model else (slug[:_SLUG_CHARACTERS], "")
 
 
 def _nearest(slug: str, slugs: Collection[str]) -> list[str]:

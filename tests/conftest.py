@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from catalog import measured, rows, snapshot, standing
+from catalog import choices, measured, rows, snapshot, standing
 from freellm_site.lib.redis_watch import redis_watch
 from tests import factories
 from tests.servers import RedisServer
@@ -42,7 +42,7 @@ def _flushed_redis(redis_server: RedisServer) -> None:
     redis_server.ensure_running()
     with Redis(unix_socket_path=str(redis_server.socket)) as client:
         client.flushall()
-    for kept in (measured, rows, snapshot, standing):
+    for kept in (choices, measured, rows, snapshot, standing):
         kept.forget()
     redis_watch.forget()
 

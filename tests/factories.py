@@ -8,8 +8,9 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
+from catalog.choices import Subject, choose
 from catalog.key_store import NewKey, store_key
-from catalog.models import Model, Offer, Provider, ProviderKey
+from catalog.models import Aspect, Model, Offer, Provider, ProviderKey
 from catalog.naming import model_slug
 from freellm_site.accounts.models import User
 from gateway.events import CallEvent
@@ -65,6 +66,11 @@ def make_offer(
         provider=provider or make_provider(), model=model or make_model(), **{**defaults, **fields}
     )
     return offer
+
+
+def make_choice(subject: Subject, aspect: str, value: Any = True, user: User | None = None) -> None:
+    """As an admin's page makes it."""
+    choose([subject], Aspect(aspect), value, user)
 
 
 def make_key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.models.choices import ListChoice, SiteChoice
+from catalog.models.choices import Aspect, Choice, ListChoice, SiteChoice
 from catalog.models.held import HeldList, HeldState
 from catalog.models.history import (
     ACTIVE_STATES,
@@ -19,8 +19,10 @@ from catalog.models.providers import Demand, Origin, Provider, QuotaScope, Tier,
 __all__ = [
     "ACTIVE_STATES",
     "CHAT_MODALITIES",
+    "Aspect",
     "Change",
     "ChangeKind",
+    "Choice",
     "Demand",
     "HeldList",
     "HeldState",

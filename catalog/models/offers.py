@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.chosen import Choosable, Limits, Pinned, pinned_limits, with_pinned
 from catalog.models.providers import Provider
 from catalog.querysets import ModelQuerySet, OfferQuerySet
 
@@ -25,7 +26,7 @@ class Modality(models.TextChoices):
 CHAT_MODALITIES = (Modality.CHAT, Modality.VISION)
 
 
-class Model(models.Model):
+class Model(Choosable, models.Model):
     """What people mean by "Llama 3.3 70B Instruct", whoever serves it."""
 
     slug = models.SlugField(max_length=160, unique=True)
@@ -43,10 +44,15 @@ class Model(models.Model):
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:
-        return self.name
+        return self.shown_name
 
     def get_absolute_url(self) -> str:
         return reverse("catalog:model-detail", args=[self.slug])
+
+    @property
+    def shown_name(self) -> str:
+        """The name people read; `name` is what the lists and the mapping call it."""
+        return self.chosen.name or self.name
 
 
 class OfferStatus(models.TextChoices):
@@ -55,8 +61,8 @@ class OfferStatus(models.TextChoices):
     RETIRED = "retired", "Retired"
 
 
-class Offer(models.Model):
-    """A model as one provider serves it. `is_hidden` is the admin's and survives every sync."""
+class Offer(Choosable, models.Model):
+    """A model as one provider serves it: facts only, an admin's `Choice` may outrank them."""
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="offers")
     model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="offers")
@@ -69,7 +75,6 @@ class Offer(models.Model):
         max_length=8, choices=OfferStatus.choices, default=OfferStatus.ACTIVE, db_index=True
     )
     is_listed = models.BooleanField(default=False)  # seen in the provider's own list
-    is_hidden = models.BooleanField(default=False)
     first_seen = models.DateTimeField(default=timezone.now)
     last_seen = models.DateTimeField(null=True, blank=True)
     missing_since = models.DateTimeField(null=True, blank=True)
@@ -88,10 +93,29 @@ class Offer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model.name} on {self.provider.name}"
+        return f"{self.model.shown_name} on {self.provider.name}"
 
     @property
-    def effective_limits(self) -> dict[str, int]:
+    def is_hidden(self) -> bool:
+        return self.chosen.is_hidden or self.model.chosen.is_hidden
+
+    @property
+    def is_free(self) -> bool:
+        """Only what is free is in the catalog, unless an admin says otherwise."""
+        return self.chosen.is_free is not False
+
+    @property
+    def published_limits(self) -> Limits:
         """The offer's own limits where it has any, else the provider's."""
-        limits: dict[str, int] = self.limits or self.provider.limits
+        limits: Limits = self.limits or self.provider.limits
         return limits
+
+    @property
+    def pinned_limits(self) -> Pinned:
+        """What admins set instead."""
+        return pinned_limits(self.limits, self.chosen, self.provider.chosen)
+
+    @property
+    def effective_limits(self) -> Limits:
+        """The limits in force: those published, with what an admin set instead."""
+        return with_pinned(self.published_limits, self.pinned_limits)

@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.chosen import Choosable, Limits, with_pinned
 from catalog.querysets import ProviderQuerySet
 
 
@@ -49,7 +50,7 @@ class Demand(models.TextChoices):
     REGION = "region", "An account of one region"
 
 
-class Provider(models.Model):
+class Provider(Choosable, models.Model):
     """A company's API. Facts come from `data/providers.toml`; `is_enabled` is the admin's."""
 
     slug = models.SlugField(unique=True)
@@ -116,6 +117,16 @@ class Provider(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("catalog:provider-detail", args=[self.slug])
+
+    @property
+    def published_limits(self) -> Limits:
+        limits: Limits = self.limits
+        return limits
+
+    @property
+    def effective_limits(self) -> Limits:
+        """The limits of every offer that has none of its own."""
+        return with_pinned(self.limits, self.chosen.limits)
 
     @property
     def needs_key(self) -> bool:

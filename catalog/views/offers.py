@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from catalog import generation
-from catalog.models import Offer
+from catalog.choices import choose, take_back
+from catalog.models import Aspect, Offer
 from freellm_site.lib.htmx import HtmxRequest
 from freellm_site.lib.roles import Role, require_role
 
@@ -18,7 +18,8 @@ from freellm_site.lib.roles import Role, require_role
 @require_POST
 @require_role(Role.ADMIN)
 def offer_hide(request: HtmxRequest, pk: int) -> HttpResponse:
-    offer = _set_hidden(pk, is_hidden=True)
+    offer = _offer(pk)
+    choose([offer], Aspect.HIDDEN, value=True, user=request.user)
     undo = reverse("catalog:offer-show", args=[pk])
     messages.success(request, f"{offer} is hidden and no longer called.", extra_tags=undo)
     return redirect(_came_from(request, offer))
@@ -27,17 +28,15 @@ def offer_hide(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_POST
 @require_role(Role.ADMIN)
 def offer_show(request: HtmxRequest, pk: int) -> HttpResponse:
-    offer = _set_hidden(pk, is_hidden=False)
+    offer = _offer(pk)
+    take_back([offer], Aspect.HIDDEN, request.user)
     undo = reverse("catalog:offer-hide", args=[pk])
     messages.success(request, f"{offer} is shown again.", extra_tags=undo)
     return redirect(_came_from(request, offer))
 
 
-def _set_hidden(pk: int, *, is_hidden: bool) -> Offer:
+def _offer(pk: int) -> Offer:
     offer: Offer = get_object_or_404(Offer.objects.select_related("provider", "model"), pk=pk)
-    offer.is_hidden = is_hidden
-    offer.save(update_fields=["is_hidden"])
-    generation.bump()
     return offer
 
 

@@ -135,7 +135,7 @@ def _pinned(
     set_ = {one.name: one for one in parse_limits(by_hand, resets)}
     limits = tuple(set_.get(one.name, one) for one in published)
     added = tuple(one for name, one in set_.items() if one not in limits)
-    return limits + added, frozenset(set_.values())
+    return limits + added, frozenset(set_.values()) | {one for one in limits if one.is_pinned}
 
 
 UNSAID = 1_000_000_000  # as lua/limits.lua has it
@@ -211,7 +211,7 @@ class LimitSource(StrEnum):
     """How it is known how much a limit is."""
 
     PUBLISHED = "published"  # by the provider, for everybody
-    PINNED = "pinned"  # set by hand, in the tuning
+    PINNED = "pinned"  # set by hand, in the tuning or the catalog
     HEADERS = "headers"  # named in an answer to us, in headers or in a refusal's body
     MEASURED = "measured"  # by what was let through and what was refused
     ASSUMED = "assumed"  # nobody has said; nothing was measured yet

@@ -10,7 +10,7 @@ from django.test import Client
 
 from catalog.models import OfferStatus
 from freellm_site.shell import COUNTS_KEY
-from tests.factories import make_model, make_offer, make_provider
+from tests.factories import make_choice, make_model, make_offer, make_provider
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def test_overview_rail_and_catalog_agree(viewer_client: Client) -> None:
     make_offer(make_provider(is_enabled=False), wren)
     make_offer(model=heron, status=OfferStatus.MISSING)
     make_offer(model=heron, status=OfferStatus.RETIRED)
-    make_offer(model=ibis, is_hidden=True)
+    make_choice(make_offer(model=ibis), "hidden")
     make_offer(make_provider(is_retired=True), ibis)
     cache.delete(COUNTS_KEY)
     catalog = viewer_client.get("/catalog/").content.decode()

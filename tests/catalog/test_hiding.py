@@ -43,8 +43,7 @@ def test_the_toast_takes_it_back(admin_client: Client, offer: Offer) -> None:
     assert f'action="/catalog/offers/{offer.pk}/show/"' in toast
     again = admin_client.post(f"/catalog/offers/{offer.pk}/show/", {"next": page}, follow=True)
     assert "Wren 8B on Sparrow is shown again." in again.content.decode()
-    offer.refresh_from_db()
-    assert not offer.is_hidden
+    assert not Offer.objects.get().is_hidden
 
 
 def test_only_admins_hide(operator_client: Client, admin_client: Client, offer: Offer) -> None:

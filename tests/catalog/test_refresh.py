@@ -24,7 +24,7 @@ from catalog.trust import MOST_KEPT
 from gateway.client import Gateway
 from tests.catalog.list_server import ListServer
 from tests.catalog.refreshing import changes, refreshed
-from tests.factories import make_model, make_offer, make_provider
+from tests.factories import make_choice, make_model, make_offer, make_provider
 
 pytestmark = pytest.mark.django_db
 
@@ -238,12 +238,18 @@ def test_a_refresh_of_one_provider_leaves_the_others_alone(server: ListServer) -
 def test_hidden_offers_and_disabled_choices_survive(server: ListServer) -> None:
     """A refresh touches facts, never an admin's choice."""
     provider = make_provider(list_url=server.lists("/v1/models", "wren-8b"))
-    offer = make_offer(provider, external_id="wren-8b", is_hidden=True)
+    offer = make_offer(provider, external_id="wren-8b")
+    chosen = {"hidden": True, "pinned": True, "limits": {"rpm": 3}, "free": False, "note": "Mine."}
+    for aspect, value in chosen.items():
+        make_choice(offer, aspect, value)
+    make_choice(offer.model, "name", "Our Wren")
 
     refreshed()
 
-    offer.refresh_from_db()
-    assert offer.is_hidden
+    offer = Offer.objects.get()
+    assert (offer.is_hidden, offer.chosen.is_pinned, offer.is_free) == (True, True, False)
+    assert (offer.effective_limits, offer.chosen.note) == ({"rpm": 3}, "Mine.")
+    assert offer.model.shown_name == "Our Wren"
     assert offer.is_listed
 
 

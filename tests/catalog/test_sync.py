@@ -12,7 +12,7 @@ from catalog import generation
 from catalog.models import Model, Offer, OfferStatus, Origin, Provider
 from catalog.sync import sync_catalog
 from gateway.simulator.scenario import default_scenario
-from tests.factories import make_offer, make_provider
+from tests.factories import make_choice, make_offer, make_provider
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,9 @@ def test_choices_survive() -> None:
     Provider.objects.filter(slug="ollama").update(is_enabled=True)
     hidden = Offer.objects.filter(provider__slug="groq").first()
     assert hidden is not None
-    Offer.objects.filter(pk=hidden.pk).update(is_hidden=True)
+    make_choice(hidden, "hidden")
+    make_choice(hidden, "limits", {"rpm": 7, "rpd": None})
+    make_choice(hidden.model, "name", "Ours")
     own = make_provider(origin=Origin.OWN, name="My vLLM")
     mine = make_offer(own, external_id="my-model")
 
@@ -68,7 +70,11 @@ def test_choices_survive() -> None:
     groq = Provider.objects.get(slug="groq")
     assert (groq.is_enabled, groq.allows_private_address) == (False, True)
     assert Provider.objects.get(slug="ollama").is_enabled
-    assert Offer.objects.get(pk=hidden.pk).is_hidden
+    kept = Offer.objects.get(pk=hidden.pk)
+    assert kept.is_hidden
+    assert kept.effective_limits["rpm"] == 7
+    assert "rpd" not in kept.effective_limits
+    assert kept.model.shown_name == "Ours"
     own.refresh_from_db()
     mine.refresh_from_db()
     assert (own.name, mine.status) == ("My vLLM", OfferStatus.ACTIVE)

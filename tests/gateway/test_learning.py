@@ -119,6 +119,19 @@ async def test_a_lower_limit_that_was_said_holds_until_it_is_old(bench: Bench) -
     assert (level.amount, level.source) == (9, LimitSource.PUBLISHED)
 
 
+async def test_a_limit_an_admin_pinned_holds_whatever_was_said(bench: Bench) -> None:
+    """For a rolling window and for a calendar's day. Unpinned, what was said meanwhile holds."""
+    for name in ("rpm", "rpd"):
+        pinned = make_target(limits=parse_limits({name: 4}, {"day": "UTC"}, pinned=[name]))
+        await bench.answer(await bench.take(pinned, 1), **{name: Reading(amount=9)})
+        level = await bench.level(pinned, name)
+        assert (level.amount, level.source) == (4, LimitSource.PINNED)
+        assert len(await bench.take(pinned, 9)) == 3
+        free = make_target(limits=parse_limits({name: 4}, {"day": "UTC"}))
+        level = await bench.level(free, name)
+        assert (level.amount, level.source) == (9, LimitSource.HEADERS)
+
+
 async def test_what_is_left_counts_from_what_was_said(bench: Bench) -> None:
     """Of 100 a minute 90 are left, whatever was published."""
     target = make_target(limits=parse_limits({"rpm": 20}))
