@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 
+from django.contrib.sessions.models import Session
 from django.http import StreamingHttpResponse
+from django.utils import timezone
 
 from freellm_site.lib.closing import until_closing
+
+
+async def is_signed_in(session_key: str) -> bool:
+    """Whether the session a stream began in still holds: it ends with its account, too."""
+    now = timezone.now()
+    return await Session.objects.filter(session_key=session_key, expire_date__gt=now).aexists()
 
 
 class EventStreamResponse(StreamingHttpResponse):

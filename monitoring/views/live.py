@@ -12,13 +12,14 @@ from django.http import Http404, HttpRequest, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
-from freellm_site.lib.event_stream import EventStreamResponse
+from freellm_site.lib.event_stream import EventStreamResponse, is_signed_in
 from monitoring import live, sampling
 from monitoring.samplers import SAMPLERS
 
 HEARTBEAT_S = 2.0
-# Then the browser connects again by itself: whoever was signed out meanwhile is noticed.
-LONGEST_STREAM_S = 600.0
+LONGEST_STREAM_S = 600.0  # then the browser connects again by itself
+# Who was signed out or deactivated sees nothing more after this time.
+SIGNED_IN_EVERY_S = 10.0
 
 
 class Source(Protocol):
@@ -40,14 +41,22 @@ async def live_events(request: HttpRequest, page: str = "traffic") -> HttpRespon
     if source is None:
         return JsonResponse({"error": "No live reader runs in this process."}, status=503)
     last_id = request.headers.get("Last-Event-ID", "")
-    return EventStreamResponse(_events(source, request.GET, _seen(last_id)))
+    events = _events(source, request.GET, _seen(last_id), request.session.session_key or "")
+    return EventStreamResponse(events)
 
 
-async def _events(source: Source, asked: QueryDict, seen: int) -> AsyncGenerator[bytes, None]:
-    ends_at = time.monotonic() + LONGEST_STREAM_S
+async def _events(
+    source: Source, asked: QueryDict, seen: int, session_key: str
+) -> AsyncGenerator[bytes, None]:
+    now = time.monotonic()
+    ends_at, look_at = now + LONGEST_STREAM_S, now + SIGNED_IN_EVERY_S
     yield b"retry: 2000\n\n"
     with source.viewed():
-        while time.monotonic() < ends_at:
+        while (now := time.monotonic()) < ends_at:
+            if now >= look_at:
+                look_at = now + SIGNED_IN_EVERY_S
+                if not await is_signed_in(session_key):
+                    return
             version = await source.wait_for_change(seen, HEARTBEAT_S)
             if version == seen:
                 yield b"event: beat\ndata: {}\n\n"

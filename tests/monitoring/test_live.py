@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from freellm_site.accounts.models import User
+from freellm_site.accounts.services import set_active
 from gateway.keys import EVENT_STREAM
 from gateway.types import Outcome
 from monitoring.board import Board
@@ -22,6 +25,7 @@ from monitoring.live import Live, current, reading
 from monitoring.models import Course
 from monitoring.ranges import LIVE
 from monitoring.subjects import EVERYTHING, Kind, Subject
+from monitoring.views import live as live_views
 from tests.factories import make_event
 from tests.monitoring.streams import eventually, send
 from tests.servers import RedisServer
@@ -208,6 +212,22 @@ async def test_a_quiet_stream_beats(live: Live, operator_async_client: AsyncClie
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_a_stream_ends_with_its_account(
+    live: Live, operator_async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is deactivated sees no more of it, though the page was open before."""
+    monkeypatch.setattr(live_views, "SIGNED_IN_EVERY_S", 0.1)
+    response = await operator_async_client.get("/monitoring/live/")
+    user = await User.objects.aget()
+    async with asyncio.timeout(20):
+        pieces = _pieces(response)
+        await anext(pieces)
+        await anext(pieces)
+        await sync_to_async(set_active)(user.pk, is_active=False)
+        async for _ in pieces:
+            pass
+
+
 async def test_without_a_reader_the_stream_says_so(operator_async_client: AsyncClient) -> None:
     """No lifespan service in this process: a clear 503, no endless silence."""
     response = await operator_async_client.get("/monitoring/live/")
