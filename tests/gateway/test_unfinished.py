@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -14,7 +15,9 @@ from gateway.client import Gateway
 from gateway.errors import AllTargetsFailed, StreamCut
 from gateway.estimate import estimate_prompt_tokens, estimate_tokens
 from gateway.events import CallEvent
-from gateway.types import Chunk, Outcome
+from gateway.policy import Scope
+from gateway.policy.published import Published
+from gateway.types import Chunk, Outcome, Target
 from tests.gateway.upstream import Received, Wire, ask, event, refuses, upstream
 
 BEGUN = "Once upon a time"
@@ -93,3 +96,34 @@ async def test_what_another_process_left_can_be_told(gateway: Gateway, redis_cli
     )  # fmt: skip
     await gateway.tell(left)
     assert await told(gateway, redis_client) == left
+
+
+async def test_a_change_of_the_policy_loses_no_call(redis_url: str) -> None:
+    """What streams goes on to its end, by the policy it began with; the next call has the new."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pauses(wire: Wire, _: Received) -> None:
+        await wire.start_stream()
+        await wire.send(event(BEGUN))
+        begun.set()
+        await go_on.wait()
+        await wire.send(event(" and they lived", finish_reason="stop"))
+        await wire.send(b"data: [DONE]\n\n")
+
+    async def forbids_nearly_all() -> Published:
+        return Published(1, {Scope(): {"timeouts.stall_s": 0.05, "limits.rpm": 1}})
+
+    async with upstream(pauses) as provider, Gateway.open(redis_url) as gateway:
+        call = asyncio.create_task(_streamed(gateway, provider.target()))
+        await begun.wait()
+        await gateway.publish_policy(forbids_nearly_all)
+        async with asyncio.timeout(10):
+            while gateway.policy.current().limits.rpm != 1:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.02)
+        go_on.set()
+        assert await call == f"{BEGUN} and they lived"
+
+
+async def _streamed(gateway: Gateway, target: Target) -> str:
+    items = [item async for item in gateway.stream(ask(), [target])]
+    return "".join(item.text for item in items if isinstance(item, Chunk))
