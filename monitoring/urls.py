@@ -36,6 +36,8 @@ urlpatterns = [
     path("monitoring/tuning/preview/", views.tuning_preview, name="tuning-preview"),
     path("monitoring/tuning/save/", views.tuning_save, name="tuning-save"),
     path("monitoring/tuning/held/", views.tuning_held, name="tuning-held"),
+    path("monitoring/tuning/export.yaml", views.tuning_export, name="tuning-export"),
+    path("monitoring/tuning/import/", views.tuning_import, name="tuning-import"),
     path("monitoring/tuning/history/", views.tuning_history, name="tuning-history"),
     path("monitoring/tuning/history/<int:pk>/undo/", views.tuning_undo, name="tuning-undo"),
 ]

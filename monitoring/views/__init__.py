@@ -28,6 +28,7 @@ from monitoring.views.tuning import (
     tuning_save,
     tuning_undo,
 )
+from monitoring.views.tuning_exchange import tuning_export, tuning_import
 
 __all__ = [
     "cache",
@@ -53,8 +54,10 @@ __all__ = [
     "traffic_figures",
     "traffic_rows",
     "tuning",
+    "tuning_export",
     "tuning_held",
     "tuning_history",
+    "tuning_import",
     "tuning_preview",
     "tuning_save",
     "tuning_undo",

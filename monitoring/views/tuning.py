@@ -76,7 +76,7 @@ def tuning_save(request: HttpRequest) -> HttpResponse:
         except Overtaken as refusal:
             draft.overtaken_by, draft.seen = list(refusal.by), version_in_force()
         else:
-            _tell_published(request, publish_now())
+            tell_published(request)
             return _back(draft.scope)
     return _page(request, draft, overrides_in_force(), status=422)
 
@@ -96,7 +96,7 @@ def tuning_undo(request: HttpRequest, pk: int) -> HttpResponse:
     except Contradicts as refusal:
         messages.error(request, f"Not taken back: {refusal.problems[0]}")
     else:
-        _tell_published(request, publish_now())
+        tell_published(request)
     return _back(_scope(request.POST))
 
 
@@ -193,8 +193,9 @@ def _unknown_fields(in_force: Values) -> list[str]:
     return [name for name in names if name not in known]
 
 
-def _tell_published(request: HttpRequest, is_published: bool) -> None:
-    if is_published:
+def tell_published(request: HttpRequest) -> None:
+    """Publish what was saved, and say on the next page how that went."""
+    if publish_now():
         messages.success(request, "Saved. It holds in every process within a second.")
     else:
         messages.warning(

@@ -97,6 +97,8 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:tuning-save": Role.ADMIN,
     "monitoring:tuning-held": Role.VIEWER,
     "monitoring:tuning-history": Role.VIEWER,
+    "monitoring:tuning-export": Role.VIEWER,
+    "monitoring:tuning-import": Role.ADMIN,
     "monitoring:tuning-undo": Role.ADMIN,
 }
 PARTS = {
