@@ -33,6 +33,7 @@ from gateway.policy.holding import Holder, holders
 from gateway.policy.live import LivePolicy
 from gateway.policy.published import Published, publish
 from gateway.resilience.breaker import BreakerView
+from gateway.resilience.watching import BreakerChange, BreakerWatch, read_story
 from gateway.store import Store, StoreAwayError
 from gateway.transport import Transport
 from gateway.types import (
@@ -251,19 +252,38 @@ class Gateway:
         return await self._admissions.key_rests.resting(targets)
 
     async def force_breaker(
-        self, provider: str, model: str | None, *, is_open: bool, for_s: float, reason: str
+        self,
+        provider: str,
+        model: str | None,
+        *,
+        is_open: bool,
+        for_s: float,
+        reason: str,
+        by: str = "",
     ) -> None:
         """Hold an offer's calls back, or let them through; of a provider where `model` is None.
 
         In every process, for `for_s` seconds; raises ValueError, and StoreAwayError without Redis.
         """
         await self._admissions.breakers.force(
-            provider, model, is_open=is_open, for_s=for_s, reason=reason
+            provider, model, is_open=is_open, for_s=for_s, reason=reason, by=by
         )
 
-    async def reset_breaker(self, provider: str, model: str | None) -> None:
+    async def reset_breaker(
+        self, provider: str, model: str | None, *, reason: str = "", by: str = ""
+    ) -> None:
         """Close it, forget what it counted and what was forced; raises StoreAwayError."""
-        await self._admissions.breakers.reset(provider, model)
+        await self._admissions.breakers.reset(provider, model, reason=reason, by=by)
+
+    async def watch_breakers(
+        self, pairs: Sequence[tuple[str, str | None]]
+    ) -> dict[tuple[str, str | None], BreakerWatch]:
+        """All that is known of these breakers, for people; one trip, raises StoreAwayError."""
+        return await self._admissions.breakers.watch(pairs)
+
+    async def breaker_story(self, after: Mapping[str, str]) -> list[BreakerChange]:
+        """What changed breakers' states after these entries, by provider; raises StoreAwayError."""
+        return await read_story(self._store, after)
 
     async def cache_counters(self, day: str) -> dict[str, int]:
         """Of a day (YYYY-MM-DD, UTC), as {"completion:memory:hits": 3, ...}."""

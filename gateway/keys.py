@@ -8,7 +8,7 @@ another's key.
 from __future__ import annotations
 
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 PREFIX = "freellm"
 
@@ -59,6 +59,18 @@ def provider_breaker(provider: str) -> str:
 
 def offer_breaker(provider: str, model: str) -> str:
     return f"{PREFIX}:breaker:{{{_part(provider)}}}:offer:{_part(model)}"
+
+
+def breaker_story(provider: str) -> str:
+    """What changed the state of the provider's breakers, and of its offers', a stream."""
+    return f"{PREFIX}:breaker:{{{_part(provider)}}}:story"
+
+
+def whose_breaker(key: str) -> tuple[str, str | None]:
+    """The provider and the offer's model; None: the breaker is the provider's own."""
+    provider, _, rest = key.removeprefix(f"{PREFIX}:breaker:{{").partition("}:")
+    model = rest.removeprefix("offer:") if rest.startswith("offer:") else None
+    return unquote(provider), None if model is None else unquote(model)
 
 
 def key_rest(provider: str, key_id: str, digest: str, model: str | None = None) -> str:

@@ -23,6 +23,7 @@ from gateway.resilience.breaker_rules import (
     Rules,
     Verdict,
 )
+from gateway.resilience.watching import WATCH, BreakerWatch, watch_of
 from gateway.store import Script, Store, StoreAwayError
 from gateway.types import Target
 
@@ -30,6 +31,7 @@ _SHARED = ("lua/time.lua", "resilience/lua/breaker.lua")
 _LEAVE = Script(*_SHARED, "resilience/lua/leave.lua")
 _LOOK = Script(*_SHARED, "resilience/lua/look.lua")
 _FORCE = Script(*_SHARED, "resilience/lua/force.lua")
+_RESET = Script(*_SHARED, "resilience/lua/reset.lua")
 _US = 1_000_000
 _LOCAL_BREAKERS = 10_000
 _LONGEST_FORCE_S = 30 * 86_400
@@ -125,28 +127,37 @@ class Breakers:
         for one in rules:
             args += (one.slot_us, one.min_calls, one.window_calls, one.failure_rate, one.slow_rate)
             args += (one.cooldown_us, one.max_cooldown_us, one.probe_ttl_us)
-        return self._store.run(_LEAVE, names, args)
+        return self._store.run(_LEAVE, (*names, keys.breaker_story(target.provider)), args)
 
     async def force(
-        self, provider: str, model: str | None, *, is_open: bool, for_s: float, reason: str
+        self,
+        provider: str,
+        model: str | None,
+        *,
+        is_open: bool,
+        for_s: float,
+        reason: str,
+        by: str = "",
     ) -> None:
         """Hold calls back, or let them all through, for a time and whatever they are like.
 
-        Of a provider (`model` None) or an offer. Raises ValueError on a time that is none,
-        StoreAwayError while Redis is away: then nobody else would know of it.
+        Of a provider (`model` None) or an offer; the story tells `by` whom. Raises ValueError on a
+        time that is none, StoreAwayError while Redis is away: then nobody else would know of it.
         """
         if not 1 <= for_s <= _LONGEST_FORCE_S:
             raise ValueError(f"for_s must lie between 1 and {_LONGEST_FORCE_S} s")
         name, state = _name(provider, model), "open" if is_open else "closed"
         why, for_us = _BY_HAND + reason, int(for_s * _US)
-        args = (self._clock.store_us(), state, for_us, why, keys.BREAKER_TTL_S)
-        await self._store.run(_FORCE, [name], args)
+        args = (self._clock.store_us(), state, for_us, why, keys.BREAKER_TTL_S, by)
+        await self._store.run(_FORCE, [name, keys.breaker_story(provider)], args)
         self._breaker(name).forced = Forced(BreakerState(state), _now_us() + for_us, why)
 
-    async def reset(self, provider: str, model: str | None) -> None:
+    async def reset(
+        self, provider: str, model: str | None, *, reason: str = "", by: str = ""
+    ) -> None:
         """Closed, not forced, and nothing counted. Raises StoreAwayError while Redis is away."""
         name = _name(provider, model)
-        await self._store.ask(("DEL", name))
+        await self._store.run(_RESET, [name, keys.breaker_story(provider)], (reason, by))
         self._local.pop(name, None)
 
     async def states(
@@ -162,6 +173,23 @@ class Breakers:
         except StoreAwayError:
             return dict.fromkeys(different, BreakerView(None))
         return {pair: _view(*reply) for pair, reply in zip(different, replies, strict=True)}
+
+    async def watch(
+        self, pairs: Sequence[tuple[str, str | None]]
+    ) -> dict[tuple[str, str | None], BreakerWatch]:
+        """All that is known of them, for people; one round trip, raises StoreAwayError."""
+        different = list(dict.fromkeys(pairs))
+        now_us = self._clock.store_us()
+        asked = []
+        for provider, model in different:
+            rules = _rules(self._policy.at(provider, model or "").breaker)[model is not None]
+            args = (now_us, rules.slot_us, rules.window_calls, rules.probe_ttl_us)
+            asked.append((rules, self._store.run(WATCH, [_name(provider, model)], args)))
+        replies = await asyncio.gather(*(reply for _, reply in asked))
+        return {
+            pair: watch_of(rules, reply)
+            for pair, (rules, _), reply in zip(different, asked, replies, strict=True)
+        }
 
     def _look(self, provider: str, model: str | None, now_us: int) -> asyncio.Future[Any]:
         policy = self._policy.at(provider, model or "")

@@ -72,6 +72,33 @@ local function breaker_wait_us(breaker, now_us, probes, probe_ttl_us)
   return math.min(soonest - now_us, PROBED_US)
 end
 
+-- What the window weighs: calls that entered, failed, were slow, ended, and how many count in all; the
+-- neutral ones left out. It ends where it holds enough of them.
+local function weighed(breaker, slot, most)
+  local entered, failures, slow, ended, total = 0, 0, 0, 0, 0
+  for one = slot, slot - SLOTS + 1, -1 do
+    local counted = breaker.counts[one]
+    if counted then
+      entered = entered + counted.e - counted.n
+      failures, slow = failures + counted.f, slow + counted.w
+      ended = ended + counted.f + counted.w + counted.s
+      total = math.max(entered, ended)
+    end
+    if total >= most then break end
+  end
+  return entered, failures, slow, ended, total
+end
+
+-- A change of state, told in the moment in which it happens, so that none is lost. It is rare: a call
+-- that changes nothing pays nothing for it.
+local STORY_LENGTH, STORY_S = 1000, 604800
+
+local function tell(story, key, state, until_us, trips, reason, by)
+  redis.call('XADD', story, 'MAXLEN', '~', STORY_LENGTH, '*', 'breaker', key, 'state', state,
+    'until', whole(until_us), 'trips', trips, 'reason', reason, 'by', by)
+  redis.call('EXPIRE', story, STORY_S)
+end
+
 -- One more in the slot of now, of what `kind` names; what is not in the window is forgotten.
 local function count_one(key, breaker, kind, now_us, slot_us)
   local slot = math.floor(now_us / slot_us)
