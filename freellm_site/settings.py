@@ -276,6 +276,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600,
         "options": {"expires": 3600},
     },
+    "prune old changes of breakers": {
+        "task": "monitoring.tasks.prune_breaker_events",
+        "schedule": 24 * 3600,
+        "options": {"expires": 3600},
+    },
     "prune old sums of calls": {
         "task": "monitoring.tasks.prune_rollups",
         "schedule": 600,

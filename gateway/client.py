@@ -33,7 +33,7 @@ from gateway.policy.holding import Holder, holders
 from gateway.policy.live import LivePolicy
 from gateway.policy.published import Published, publish
 from gateway.resilience.breaker import BreakerView
-from gateway.resilience.watching import BreakerChange, BreakerWatch, read_story
+from gateway.resilience.watching import BreakerChange, BreakerSurvey, read_story
 from gateway.store import Store, StoreAwayError
 from gateway.transport import Transport
 from gateway.types import (
@@ -275,9 +275,7 @@ class Gateway:
         """Close it, forget what it counted and what was forced; raises StoreAwayError."""
         await self._admissions.breakers.reset(provider, model, reason=reason, by=by)
 
-    async def watch_breakers(
-        self, pairs: Sequence[tuple[str, str | None]]
-    ) -> dict[tuple[str, str | None], BreakerWatch]:
+    async def watch_breakers(self, pairs: Sequence[tuple[str, str | None]]) -> BreakerSurvey:
         """All that is known of these breakers, for people; one trip, raises StoreAwayError."""
         return await self._admissions.breakers.watch(pairs)
 

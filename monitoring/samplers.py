@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
+from monitoring.breakers.sampler import BREAKERS
 from monitoring.caching.sampler import CACHE
 from monitoring.limits.sampler import LIMITS
 from monitoring.queueing.sampler import QUEUE
 from monitoring.sampling import Sampler, sampling
 
-SAMPLERS: Sequence[Sampler] = (LIMITS, CACHE, QUEUE)
+SAMPLERS: Sequence[Sampler] = (LIMITS, BREAKERS, CACHE, QUEUE)
 
 
 def watching() -> AbstractAsyncContextManager[None]:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync
@@ -190,6 +191,21 @@ def newest(sampler: Sampler) -> tuple[Sequence[Sample], float | None]:
         return _one(sampler)
     async_to_sync(kept.look)()
     return tuple(kept.samples), kept.away_since_s
+
+
+def how_current(
+    sampler: Sampler, samples: Sequence[Sample], away_since_s: float | None
+) -> dict[str, Any]:
+    """For a page (_live_from.html): whether it brings itself up to date, and of when it tells."""
+    return {
+        "is_live": channel(sampler.name) is not None,
+        "away_since": _moment(away_since_s) if away_since_s else None,
+        "seen_at": _moment(samples[-1].at_s) if samples else None,
+    }
+
+
+def _moment(at_s: float) -> datetime:
+    return datetime.fromtimestamp(at_s, UTC)
 
 
 def _one(sampler: Sampler) -> tuple[Sequence[Sample], float | None]:

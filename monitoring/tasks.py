@@ -9,7 +9,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from monitoring.models import CallRecord, Rollup
+from monitoring.breakers.keeping import KEPT_FOR
+from monitoring.models import BreakerEvent, CallRecord, Rollup
 from monitoring.ranges import DAY_S, RANGES, STEPS_S
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,13 @@ def prune_calls() -> int:
 def _oldest_before(horizon: datetime) -> list[int]:
     old = CallRecord.objects.filter(at__lt=horizon).order_by("at")
     return list(old.values_list("pk", flat=True)[:PRUNE_BATCH])
+
+
+@shared_task(soft_time_limit=600, time_limit=660)
+def prune_breaker_events() -> int:
+    """Remove changes of breakers that no page shows any more."""
+    removed, _ = BreakerEvent.objects.filter(at__lt=timezone.now() - KEPT_FOR).delete()
+    return removed
 
 
 @shared_task(soft_time_limit=600, time_limit=660)

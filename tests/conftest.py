@@ -16,6 +16,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from catalog import choices, measured, rows, snapshot, standing
 from freellm_site.lib.redis_watch import redis_watch
+from monitoring.breakers.sampler import BREAKERS
 from tests import factories
 from tests.servers import RedisServer
 
@@ -42,7 +43,7 @@ def _flushed_redis(redis_server: RedisServer) -> None:
     redis_server.ensure_running()
     with Redis(unix_socket_path=str(redis_server.socket)) as client:
         client.flushall()
-    for kept in (choices, measured, rows, snapshot, standing):
+    for kept in (choices, measured, rows, snapshot, standing, BREAKERS):
         kept.forget()
     redis_watch.forget()
 

@@ -23,7 +23,7 @@ from gateway.resilience.breaker_rules import (
     Rules,
     Verdict,
 )
-from gateway.resilience.watching import WATCH, BreakerWatch, watch_of
+from gateway.resilience.watching import WATCH, BreakerSurvey, at_s, watch_of
 from gateway.store import Script, Store, StoreAwayError
 from gateway.types import Target
 
@@ -174,9 +174,7 @@ class Breakers:
             return dict.fromkeys(different, BreakerView(None))
         return {pair: _view(*reply) for pair, reply in zip(different, replies, strict=True)}
 
-    async def watch(
-        self, pairs: Sequence[tuple[str, str | None]]
-    ) -> dict[tuple[str, str | None], BreakerWatch]:
+    async def watch(self, pairs: Sequence[tuple[str, str | None]]) -> BreakerSurvey:
         """All that is known of them, for people; one round trip, raises StoreAwayError."""
         different = list(dict.fromkeys(pairs))
         now_us = self._clock.store_us()
@@ -186,10 +184,11 @@ class Breakers:
             args = (now_us, rules.slot_us, rules.window_calls, rules.probe_ttl_us)
             asked.append((rules, self._store.run(WATCH, [_name(provider, model)], args)))
         replies = await asyncio.gather(*(reply for _, reply in asked))
-        return {
+        watches = {
             pair: watch_of(rules, reply)
             for pair, (rules, _), reply in zip(different, asked, replies, strict=True)
         }
+        return BreakerSurvey(at_s(replies[0]) if replies else 0.0, watches)
 
     def _look(self, provider: str, model: str | None, now_us: int) -> asyncio.Future[Any]:
         policy = self._policy.at(provider, model or "")

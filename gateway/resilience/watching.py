@@ -7,7 +7,7 @@ each change once, whichever process made it and however soon that process died.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -23,13 +23,12 @@ BEGINNING = "0-0"
 
 @dataclass(frozen=True, slots=True)
 class BreakerWatch:
-    """A breaker at `at_s`. Times are seconds since 1970, by the clock of Redis; 0: not.
+    """A breaker as it stands. Times are seconds since 1970, by the clock of Redis; 0: not.
 
     Of its window's `calls`, `failures` failed and `slow` were late; it opens where their shares
     reach the rates, beyond `min_calls`.
     """
 
-    at_s: float
     state: BreakerState
     until_s: float
     opened_s: float
@@ -54,10 +53,17 @@ class BreakerWatch:
         return self.slow / self.calls if self.calls else None
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerSurvey:
+    """Every breaker that was asked for, by (provider, model or None), read at `at_s`."""
+
+    at_s: float = 0.0
+    breakers: Mapping[tuple[str, str | None], BreakerWatch] = field(default_factory=dict)
+
+
 def watch_of(rules: Rules, reply: Sequence[Any]) -> BreakerWatch:
-    now_us, state, until_us, opened_us, trips, reason, forced, held, calls, failures, slow = reply
+    _, state, until_us, opened_us, trips, reason, forced, held, calls, failures, slow = reply
     return BreakerWatch(
-        at_s=now_us / _US,
         state=BreakerState(state.decode()),
         until_s=until_us / _US,
         opened_s=opened_us / _US,
@@ -73,6 +79,11 @@ def watch_of(rules: Rules, reply: Sequence[Any]) -> BreakerWatch:
         failure_rate=rules.failure_rate,
         slow_rate=rules.slow_rate,
     )
+
+
+def at_s(reply: Sequence[Any]) -> float:
+    now_us: int = reply[0]
+    return now_us / _US
 
 
 class ChangeKind(StrEnum):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,13 +171,12 @@ class PoolDetail:
             for at, lefts, waiting in rows
         ]
 
-    def csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text)
-        names = [row.window.limit.name for row in self.limits]
-        writer.writerow(["time", *(f"left_{name}" for name in names), "waiting"])
-        writer.writerows([at, *lefts, waiting] for at, lefts, waiting in self._figures())
-        return text.getvalue()
+    @property
+    def csv_header(self) -> list[str]:
+        return ["time", *(f"left_{row.window.limit.name}" for row in self.limits), "waiting"]
+
+    def csv_rows(self) -> list[list[object]]:
+        return [[at, *lefts, waiting] for at, lefts, waiting in self._figures()]
 
     def _figures(self) -> Iterator[tuple[str, list[int | None], int]]:
         names = [row.window.limit.name for row in self.limits]

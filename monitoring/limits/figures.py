@@ -152,17 +152,23 @@ def _corrected(corrections: Sequence[Correction]) -> dict[str, Any]:
 def _layout(now_s: float, top: float, resting: Iterable[Phase]) -> dict[str, Any]:
     return {
         **_HIDDEN,
-        "xaxis": {
-            "range": [clock_time(now_s - SPAN_S), clock_time(now_s)],
-            "tickformat": "%H:%M",
-            "nticks": 6,
-        },
+        "xaxis": window_axis(now_s),
         "yaxis": {"range": [0, top * 1.06]},
-        "shapes": [_rest(*phase) for phase in resting],
+        "shapes": [shaded(*phase) for phase in resting],
     }
 
 
-def _rest(since_s: float, until_s: float) -> dict[str, Any]:
+def window_axis(now_s: float) -> dict[str, Any]:
+    """The last minutes, whether there were looks in all of them or not."""
+    return {
+        "range": [clock_time(now_s - SPAN_S), clock_time(now_s)],
+        "tickformat": "%H:%M",
+        "nticks": 6,
+    }
+
+
+def shaded(since_s: float, until_s: float) -> dict[str, Any]:
+    """A pale red field over the whole height: nothing went out."""
     return {
         "type": "rect",
         "layer": "below",

@@ -1,5 +1,6 @@
 """The pages of monitoring; one module per page."""
 
+from monitoring.views.breakers import breaker_detail, breaker_force, breakers
 from monitoring.views.cache import (
     cache,
     cache_clear,
@@ -31,6 +32,9 @@ from monitoring.views.tuning import (
 from monitoring.views.tuning_exchange import tuning_export, tuning_import
 
 __all__ = [
+    "breaker_detail",
+    "breaker_force",
+    "breakers",
     "cache",
     "cache_clear",
     "cache_entries",

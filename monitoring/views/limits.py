@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlencode
 
 from csp.decorators import csp_update
@@ -15,11 +14,11 @@ from catalog.models import Provider
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 from monitoring import sampling
 from monitoring.charts import with_marks
+from monitoring.exporting import csv_file
 from monitoring.limits.history import SPAN_S
 from monitoring.limits.listing import PoolListing, headline
-from monitoring.limits.rows import PoolRow, asked_name, moment, query_of
+from monitoring.limits.rows import PoolRow, asked_name, query_of
 from monitoring.limits.sampler import LIMITS, detail_of, rows_of
-from monitoring.sampling import Sample
 from monitoring.tuning.marks import marks_between
 from monitoring.views.traffic import PLOTLY_STYLES
 
@@ -35,7 +34,7 @@ def limits(plain: HttpRequest) -> HttpResponse:
         "shown": shown,
         "headline": headline(rows) if rows else "",
         "live_query": urlencode({**shown.listing.chosen, "page": shown.listing.page.number}),
-        **_how_current(samples, away_since_s),
+        **sampling.how_current(LIMITS, samples, away_since_s),
     }
     page, fragment = "monitoring/limits.html", "monitoring/_limit_list.html"
     return render_swap(request, page, fragment, context, status=shown.listing.status)
@@ -51,9 +50,7 @@ def limit_detail(request: HttpRequest) -> HttpResponse:
     if detail is None and samples:
         raise Http404("There is no such quota. It may have gone with its key or its model.")
     if detail is not None and request.GET.get("form") == "csv":
-        response = HttpResponse(detail.csv(), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="limits-{name.provider}.csv"'
-        return response
+        return csv_file(f"limits-{name.provider}", detail.csv_header, detail.csv_rows())
     if detail is not None:
         marks = marks_between(detail.history.now_s - SPAN_S, detail.history.now_s, name.provider)
         for panel in detail.panels:
@@ -62,15 +59,6 @@ def limit_detail(request: HttpRequest) -> HttpResponse:
         "detail": detail,
         "provider": Provider.objects.filter(slug=name.provider).first(),
         "live_query": query_of(name),
-        **_how_current(samples, away_since_s),
+        **sampling.how_current(LIMITS, samples, away_since_s),
     }
     return render(request, "monitoring/limit_detail.html", context)
-
-
-def _how_current(samples: Sequence[Sample], away_since_s: float | None) -> dict[str, Any]:
-    """Whether the page brings itself up to date, and of when its figures are if they are old."""
-    return {
-        "is_live": sampling.channel(LIMITS.name) is not None,
-        "away_since": moment(away_since_s) if away_since_s else None,
-        "seen_at": moment(samples[-1].at_s) if samples else None,
-    }

@@ -104,14 +104,14 @@ async def test_a_watch_tells_the_window(gateway: Gateway, clock: ManualClock) ->
         target = provider.target()
         await fail(gateway, target, 1)
     pair = (target.provider, target.model)
-    watch = (await gateway.watch_breakers([pair]))[pair]
+    watch = (await gateway.watch_breakers([pair])).breakers[pair]
     assert (watch.state, watch.slow) == (BreakerState.CLOSED, 0)
     assert watch.calls == watch.failures > 0
     assert watch.failure_share == 1.0
     assert watch.min_calls == 4
 
     await gateway.force_breaker(*pair, is_open=True, for_s=60, reason="it lies")
-    watch = (await gateway.watch_breakers([pair]))[pair]
+    watch = (await gateway.watch_breakers([pair])).breakers[pair]
     assert (watch.state, watch.is_forced) == (BreakerState.OPEN, True)
     assert watch.until_s == pytest.approx(clock.now_us / 1e6 + 60)
 
@@ -119,7 +119,7 @@ async def test_a_watch_tells_the_window(gateway: Gateway, clock: ManualClock) ->
 async def test_an_unused_breaker_has_no_share(gateway: Gateway) -> None:
     """No calls are not a hundred per cent of anything."""
     pair = ("sparrow", None)
-    watch = (await gateway.watch_breakers([pair]))[pair]
+    watch = (await gateway.watch_breakers([pair])).breakers[pair]
     assert (watch.state, watch.failure_share, watch.slow_share) == (BreakerState.CLOSED, None, None)
 
 
