@@ -12,7 +12,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 from django.conf import settings
-from django.utils import timezone
 
 from catalog.models import KeyVerdict, Provider, ProviderKey
 from freellm_site.lib.crypto import CannotDecrypt, decrypt
@@ -20,8 +19,8 @@ from gateway.types import Secret
 
 logger = logging.getLogger(__name__)
 
-# A provider that did not answer the check of its key is taken for down this long; the engine's
-# breakers and rests of keys last as long.
+# A provider that did not answer the check of its key is taken for down until a check succeeds,
+# and is checked again after this time.
 DOWN_FOR = dt.timedelta(minutes=10)
 
 PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
@@ -53,14 +52,8 @@ class UsableKey:
 
     @property
     def is_doubtful(self) -> bool:
-        """Its check found the provider down a while ago, or that it may not call the models."""
-        if self.verdict == KeyVerdict.NO_PERMISSION:
-            return True
-        return self.verdict == KeyVerdict.PROVIDER_DOWN and not self.is_forgiven
-
-    @property
-    def is_forgiven(self) -> bool:
-        return self.checked_at is None or timezone.now() - self.checked_at >= DOWN_FOR
+        """Its check found the provider down, or that it may not call the models."""
+        return self.verdict in {KeyVerdict.NO_PERMISSION, KeyVerdict.PROVIDER_DOWN}
 
 
 def usable_keys(provider: Provider) -> list[UsableKey]:

@@ -45,8 +45,8 @@ KEY_REFUSED = Obstacle(
 )
 NOT_ANSWERING = Obstacle(
     "Provider down",
-    "It did not answer when its key was checked. It counts as callable again ten minutes after "
-    "that, or when a check succeeds; until then it is called only where nobody else can be.",
+    "It did not answer when its key was checked. It is checked again every ten minutes; until it "
+    "answers it is called only where nobody else can be.",
     is_doubt=True,
 )
 NO_PERMISSION = Obstacle(

@@ -11,6 +11,7 @@ from celery.signals import worker_ready
 from catalog import worker_policy  # noqa: F401 - connects what a worker does at its start
 from catalog.limit_probes import probe_limits
 from catalog.models import Refresh, RefreshState
+from catalog.rechecking import recheck_down
 from catalog.refresh import refresh
 from catalog.refused import probe_refused
 from catalog.services import claim, fail_silent, finish, prune_refreshes, queue_due
@@ -55,6 +56,12 @@ def probe_refused_offers() -> None:
 def probe_limits_daily() -> None:
     """Ask providers what the limits are, where an admin switched that on."""
     async_to_sync(probe_limits)()
+
+
+@shared_task(soft_time_limit=SOFT_LIMIT_S)
+def recheck_down_keys() -> None:
+    """Check keys again whose provider did not answer ten minutes ago."""
+    async_to_sync(recheck_down)()
 
 
 @worker_ready.connect

@@ -260,6 +260,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    "check keys of providers that were down": {
+        "task": "catalog.tasks.recheck_down_keys",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     # Each model once a day; the runs between take up what was switched on or added meanwhile.
     "ask for the limits": {
         "task": "catalog.tasks.probe_limits_daily",

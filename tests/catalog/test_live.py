@@ -14,6 +14,7 @@ from catalog.complexity import read_needs
 from catalog.keys import DOWN_FOR
 from catalog.models import KeyVerdict, Model, Offer
 from catalog.targets import targets_for
+from catalog.tasks import recheck_down_keys
 from gateway.clock import SystemClock
 from gateway.errors import AuthRejected, ProviderUnavailable
 from gateway.limiter.limiter import Limiter
@@ -22,6 +23,7 @@ from gateway.policy import StaticPolicy
 from gateway.resilience.breaker import Breakers
 from gateway.resilience.key_rests import KeyRests
 from gateway.store import Store
+from tests.catalog.key_server import ANSWER, GOOD_KEY, KeyServer
 from tests.factories import make_call, make_key, make_model, make_offer, make_provider
 from tests.servers import RedisServer
 
@@ -197,11 +199,34 @@ def test_what_a_check_of_the_key_found_counts(
     assert f"1 of {1 + is_ranked} provider" in overview
 
 
-def test_a_provider_found_down_is_forgiven(viewer_client: Client, wren: Model) -> None:
-    """Ten minutes later nobody knows; a check that succeeds says so at once."""
-    long_ago = timezone.now() - DOWN_FOR
-    make_keyed_offer(wren, "Late", verdict=KeyVerdict.PROVIDER_DOWN, checked_at=long_ago)
-    assert "Late" in viewer_client.get(f"/catalog/?now=usable&open={wren.slug}").content.decode()
+def test_a_provider_found_down_counts_again_once_it_answers(
+    viewer_client: Client, wren: Model
+) -> None:
+    """Not after some time, but when its key is checked again, which happens by itself."""
+    server = KeyServer()
+    try:
+        provider = make_provider(
+            name="Late", auth="bearer", base_url=server.base_url, allows_private_address=True
+        )
+        make_offer(provider, wren, external_id="wren-8b")
+        down = {"verdict": KeyVerdict.PROVIDER_DOWN, "checked_at": timezone.now() - DOWN_FOR}
+        key = make_key(provider, GOOD_KEY, **down)
+        usable = f"/catalog/?now=usable&open={wren.slug}"
+        assert ">Late</a>" not in viewer_client.get(usable).content.decode()
+        server.chat = (503, {"error": "overloaded"})
+        recheck_down_keys()
+        key.refresh_from_db()
+        assert key.verdict == KeyVerdict.PROVIDER_DOWN
+        server.chat = (200, ANSWER)
+        recheck_down_keys()  # asked a moment ago
+        key.refresh_from_db()
+        assert key.verdict == KeyVerdict.PROVIDER_DOWN
+        type(key).objects.update(checked_at=timezone.now() - DOWN_FOR)
+        recheck_down_keys()
+    finally:
+        server.stop()
+    snapshot.forget()
+    assert ">Late</a>" in viewer_client.get(usable).content.decode()
 
 
 def test_a_key_that_calls_find_refused_counts(
