@@ -128,6 +128,8 @@ def _figures(
         found[Source.HEADER] = _learned(Source.HEADER, level.said)
     if level is not None and level.measured is not None:
         found[Source.LEARNED] = _learned(Source.LEARNED, level.measured)
+    if level is not None and level.source is LimitSource.PINNED:  # perhaps in the tuning
+        found[Source.PINNED] = Figure(level.amount, Source.PINNED)
     if name in pin.limits:
         found[Source.PINNED] = Figure(pin.limits[name], Source.PINNED, on=pin.on, by=pin.by)
     if level is not None and (source := _SOURCE_OF.get(level.source)) and source not in found:

@@ -80,6 +80,7 @@ class ProviderFacts:
     confidence: str = ""
     notes: str = ""
     key_steps: list[str] = field(default_factory=list)
+    retired: bool = False  # where the day is not known
     retired_on: dt.date | None = None
     starts_enabled: bool = True
 

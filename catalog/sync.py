@@ -107,7 +107,7 @@ def _provider_values(facts: ProviderFacts, as_of: dt.date) -> dict[str, Any]:
     return values | {
         "free_filter": facts.free_rule,
         "facts_as_of": as_of,
-        "is_retired": facts.retired_on is not None,
+        "is_retired": facts.retired or facts.retired_on is not None,
     }
 
 

@@ -84,6 +84,13 @@ def test_a_limit_that_only_headers_name_is_told() -> None:
     assert list(found[0].figures) == [Source.HEADER]
 
 
+def test_what_is_pinned_in_the_tuning_is_in_force() -> None:
+    """Nobody chose it in the catalog, but calls keep to it."""
+    (one,) = known_limits({"rpm": 30}, READ_ON, level(LimitSource.PINNED, 12))
+    assert one.in_force == Figure(12, Source.PINNED)
+    assert Source.PUBLISHED in one.figures
+
+
 def test_what_an_offer_of_a_pool_brings_is_published() -> None:
     """Although its provider publishes nothing for all of them."""
     (one,) = known_limits({}, READ_ON, level(LimitSource.PUBLISHED))

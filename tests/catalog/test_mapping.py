@@ -59,7 +59,7 @@ def test_addresses_are_well_formed(facts: ProviderFacts) -> None:
 @pytest.mark.parametrize("facts", bundled().providers, ids=lambda facts: str(facts.slug))
 def test_a_provider_one_may_use_says_how(facts: ProviderFacts) -> None:
     """Steps to a key, and the name of the variable that carries it."""
-    is_closed = facts.retired_on is not None or not facts.starts_enabled
+    is_closed = facts.retired or facts.retired_on is not None or not facts.starts_enabled
     assert facts.key_steps or is_closed
     assert facts.env_var or facts.auth == "none"
     assert facts.free_rule

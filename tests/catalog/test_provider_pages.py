@@ -26,6 +26,13 @@ def test_the_list_says_who_can_be_called(viewer_client: Client) -> None:
     assert "1 can be called now" in page
 
 
+def test_who_retired_on_a_day_nobody_wrote_down(viewer_client: Client) -> None:
+    """Before the facts were read, and never called."""
+    gone = make_provider(name="Gone", is_retired=True, facts_as_of=dt.date(2026, 11, 22))
+    for address in ("/catalog/providers/", gone.get_absolute_url()):
+        assert "retired before 22 Nov 2026" in viewer_client.get(address).content.decode()
+
+
 def test_the_list_is_searchable(viewer_client: Client) -> None:
     """By name, slug, tier and origin; nothing found says so."""
     make_provider(name="Wren Cloud", slug="wren", tier="trial")
