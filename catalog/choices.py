@@ -28,7 +28,7 @@ ASPECTS: dict[type[Subject], tuple[Aspect, ...]] = {
     Model: (Aspect.HIDDEN, Aspect.PINNED, Aspect.NAME, Aspect.NOTE),
     Provider: (Aspect.LIMITS, Aspect.NOTE),
 }
-_NAMES: dict[type[Subject], str] = {Offer: "offer", Model: "model", Provider: "provider"}
+KINDS: dict[type[Subject], str] = {Offer: "offer", Model: "model", Provider: "provider"}
 _BATCH = 200
 # What the generation does not hear of (a row changed by hand) is seen by age.
 _KEEP_S = 10.0
@@ -39,7 +39,7 @@ class AllChosen:
 
     def __init__(self) -> None:
         rows: dict[tuple[str, int], list[tuple[str, Any, Made]]] = defaultdict(list)
-        kinds = tuple(_NAMES.values())
+        kinds = tuple(KINDS.values())
         for *pks, aspect, value, author, at in (
             Choice.objects.in_force()
             .order_by()
@@ -50,7 +50,7 @@ class AllChosen:
         self._known = {key: chosen_of(found) for key, found in rows.items()}
 
     def of(self, kind: type[Subject], pk: int) -> Chosen:
-        return self._known.get((_NAMES[kind], pk), NOTHING_CHOSEN)
+        return self._known.get((KINDS[kind], pk), NOTHING_CHOSEN)
 
 
 # By the catalog's generation; two, as one is replaced by the next.
@@ -99,7 +99,7 @@ def choose(subjects: Sequence[Subject], aspect: Aspect, value: Any, user: Author
         Choice.objects.bulk_create(
             (
                 Choice(
-                    **{_NAMES[type(one)]: one},
+                    **{KINDS[type(one)]: one},
                     aspect=aspect,
                     value=value,
                     before=held,
@@ -154,7 +154,7 @@ def _is_chosen(subject: Subject, aspect: Aspect, value: Any) -> bool:
 def _end(subjects: Sequence[Subject], aspect: Aspect, user: Author) -> int:
     if not subjects:
         return 0
-    name = _NAMES[type(subjects[0])]
+    name = KINDS[type(subjects[0])]
     held = Choice.objects.in_force().filter(aspect=aspect)
     ended = 0
     for start in range(0, len(subjects), _BATCH):

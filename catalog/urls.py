@@ -7,6 +7,7 @@ from django.urls import path
 from catalog.views import (
     browsing,
     changes,
+    choices,
     comparing,
     endpoints,
     held,
@@ -27,6 +28,7 @@ reading = [
     path("providers/", providers.provider_list, name="provider-list"),
     path("providers/<slug:slug>/", providers.provider_detail, name="provider-detail"),
     path("changes/", changes.change_list, name="change-list"),
+    path("choices/<slug:kind>/<int:pk>/", choices.choice_page, name="choices"),
 ]
 
 refreshing = [
@@ -49,6 +51,8 @@ switches = [
         providers.limit_probe_switch,
         name="limit-probe-switch",
     ),
+    path("choices/<slug:kind>/<int:pk>/choose/", choices.choose, name="choose"),
+    path("choices/<int:pk>/take-back/", choices.choice_take_back, name="choice-take-back"),
     path("offers/<int:pk>/hide/", offers.offer_hide, name="offer-hide"),
     path("offers/<int:pk>/show/", offers.offer_show, name="offer-show"),
 ]

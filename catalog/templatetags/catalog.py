@@ -9,10 +9,12 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from catalog.chosen import Chosen
 from catalog.facets import LABELS
 from catalog.filters import Asked
 from catalog.model_list import ModelLine
 from catalog.model_page import ModelOffer
+from catalog.models import Aspect
 from catalog.offers import OfferLine, other_limit_words
 from catalog.offers import limit_words as words_of_limits
 from freellm_site.lib.format import MISSING, quantity
@@ -107,6 +109,15 @@ def have_other_limits(lines: Iterable[OfferLine]) -> bool:
 @register.filter
 def lines_of(offers: Iterable[ModelOffer]) -> list[OfferLine]:
     return [one.line for one in offers]
+
+
+@register.filter
+def chosen_words(chosen: Chosen) -> str:
+    """“limits by mara, hidden by jon”: what admins chose instead of what the provider says."""
+    return ", ".join(
+        f"{Aspect(aspect).label.lower()} by {made.author or 'an admin'}"
+        for aspect, made in chosen.made.items()
+    )
 
 
 @register.filter
