@@ -23,11 +23,12 @@ from pathlib import Path
 import httpx
 
 from benchmarks import ground
+from benchmarks.providers import provider, scenario, target
 from benchmarks.result import Claim, Result
 from gateway.cache.kinds import MODEL_METADATA
 from gateway.client import Gateway
 from gateway.policy import DispatchPolicy, Policy, StaticPolicy
-from gateway.types import ChatRequest, Message, Target
+from gateway.types import ChatRequest, Message
 
 PROMPTS, CALLS, EXPONENT = 1_000, 20_000, 1.1
 CALLERS, PROCESSES = 1_000, 4
@@ -35,20 +36,7 @@ _AT_ONCE = 16
 _POLICY = Policy(dispatch=DispatchPolicy(provider_concurrency=CALLERS))
 _HIT_MS = {"memory": 0.05, "disk": 0.5, "redis": 0.6}
 
-_SCENARIO = """
-name = "cache"
-seed = 1
-[[providers]]
-slug = "sim-bench"
-name = "Simulator Bench"
-first_token_s = 0.05
-tokens_per_s = 1000000.0
-limits = { rpm = 1000000, tpm = 1000000000 }
-[[providers.models]]
-id = "wren-1b"
-name = "Wren 1B"
-context_tokens = 131072
-"""
+_SCENARIO = scenario("cache", provider("sim-bench", first_token_s=0.05))
 
 
 async def run(is_tiny: bool) -> Result:
@@ -134,14 +122,14 @@ async def _asking(
     url: str, redis_url: str, folder: Path, numbers: Sequence[int], *, at_once: int
 ) -> Counter[str]:
     """By tier, how many answers came from it; those of the origin are under ""."""
-    target = Target("sim-bench", "wren-1b", f"{url}/sim-bench/v1", auth="none")
+    bench = target(url, "sim-bench")
     places = asyncio.Semaphore(at_once)
 
     async def one(number: int) -> str:
         question = Message("user", f"What is {number}?")
         async with places:
             request = ChatRequest((question,), temperature=0.0, max_tokens=60, owner="one")
-            return (await gateway.complete(request, [target])).cached
+            return (await gateway.complete(request, [bench])).cached
 
     policy = StaticPolicy(_POLICY)
     async with Gateway.open(redis_url, policy=policy, cache_folder=folder) as gateway:

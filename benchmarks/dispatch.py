@@ -16,10 +16,11 @@ from threading import local
 import httpx
 
 from benchmarks import ground
+from benchmarks.providers import provider, scenario, target
 from benchmarks.result import Claim, Result
 from gateway.client import Gateway
 from gateway.policy import DispatchPolicy, Policy, StaticPolicy
-from gateway.types import ChatRequest, Message, Target, parse_limits
+from gateway.types import ChatRequest, Message, Target
 
 LISTS, LIST_S, ANSWER_S = 100, 1.8, 0.1
 THREADS = 10
@@ -27,36 +28,18 @@ AT_ONCE = 128
 # As many places as calls at once: how many a provider bears is not what is measured here.
 _POLICY = Policy(dispatch=DispatchPolicy(provider_concurrency=AT_ONCE))
 
-_SCENARIO = """
-name = "dispatch"
-seed = 1
-[[providers]]
-slug = "sim-bench"
-name = "Simulator Bench"
-style = "groq"
-jitter = 0.0
-list_s = {list_s}
-first_token_s = {answer_s}
-tokens_per_s = 1000000.0
-limits = {{ rpm = 1000000, tpm = 1000000000 }}
-[[providers.models]]
-id = "wren-1b"
-name = "Wren 1B"
-context_tokens = 131072
-"""
-
 
 async def run(is_tiny: bool) -> Result:
     lists, list_s, answers = (4, 0.1, 40) if is_tiny else (LISTS, LIST_S, 3_000)
-    scenario = _SCENARIO.format(answer_s=ANSWER_S, list_s=list_s)
-    with ground.simulator(scenario) as url, ground.redis() as redis_url:
+    bench = provider("sim-bench", style="groq", jitter=0.0, list_s=list_s, first_token_s=ANSWER_S)
+    with ground.simulator(scenario("dispatch", bench)) as url, ground.redis() as redis_url:
         base_url = f"{url}/sim-bench/v1"
         pool_lists_s = await _timed_pool(lists, lambda client: _list(client, base_url))
         pool_answers = answers // 4 // (1 if is_tiny else 3)
         pool_s = await _timed_pool(pool_answers, lambda client: _answer(client, base_url))
         async with Gateway.open(redis_url, policy=StaticPolicy(_POLICY)) as gateway:
             our_lists_s = await _our_lists_s(gateway, lists, base_url)
-            our_s = await _our_answers_s(gateway, answers, _target(base_url))
+            our_s = await _our_answers_s(gateway, answers, target(url, "sim-bench"))
     baseline, ours = pool_answers / pool_s, answers / our_s
     return Result(
         name="dispatch",
@@ -125,13 +108,3 @@ async def _our_answers_s(gateway: Gateway, count: int, target: Target) -> float:
     took_s = time.perf_counter() - began
     await gateway.drain()
     return took_s
-
-
-def _target(base_url: str) -> Target:
-    return Target(
-        provider="sim-bench",
-        model="wren-1b",
-        base_url=base_url,
-        auth="none",
-        limits=parse_limits({"rpm": 1_000_000, "tpm": 1_000_000_000}),
-    )

@@ -20,26 +20,13 @@ from httpx_aiohttp import AiohttpTransport
 from redis.asyncio import Redis
 
 from benchmarks import ground
+from benchmarks.providers import provider, scenario, target
 from benchmarks.result import Claim, Result
 from gateway.client import Gateway
 from gateway.policy import DispatchPolicy, Policy, StaticPolicy
-from gateway.types import CacheMode, ChatRequest, Message, Target, parse_limits
+from gateway.types import CacheMode, ChatRequest, Message, Target
 
-SCENARIO = """
-name = "overhead"
-seed = 1
-[[providers]]
-slug = "sim-bench"
-name = "Simulator Bench"
-style = "openai"
-first_token_s = 0.0
-tokens_per_s = 1000000.0
-limits = { rpm = 1000000, tpm = 1000000000 }
-[[providers.models]]
-id = "wren-1b"
-name = "Wren 1B"
-context_tokens = 131072
-"""
+SCENARIO = scenario("overhead", provider("sim-bench", style="openai"))
 
 
 _AT_ONCE = 64
@@ -101,18 +88,12 @@ async def run(is_tiny: bool) -> Result:
 @asynccontextmanager
 async def _sides() -> AsyncIterator[Sides]:
     with ground.simulator(SCENARIO) as url, ground.redis() as redis_url:
-        target = Target(
-            provider="sim-bench",
-            model="wren-1b",
-            base_url=f"{url}/sim-bench/v1",
-            auth="none",
-            limits=parse_limits({"rpm": 1_000_000, "tpm": 1_000_000_000}),
-        )
+        bench = target(url, "sim-bench")
         async with (
             httpx.AsyncClient(transport=AiohttpTransport()) as client,
             Gateway.open(redis_url, policy=StaticPolicy(_POLICY)) as gateway,
         ):
-            yield Sides(client, gateway, target, redis_url)
+            yield Sides(client, gateway, bench, redis_url)
 
 
 async def _alternate(sides: Sides, rounds: int, calls: int, *, at_once: int) -> tuple[float, float]:

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from benchmarks import ground
+from benchmarks.providers import provider, scenario, target
 from benchmarks.result import Claim, Result
 from gateway.client import Gateway
 from gateway.errors import AllTargetsFailed
 from gateway.policy import Policy, RetryPolicy, StaticPolicy, TimeoutPolicy
-from gateway.types import Attempt, CacheMode, ChatRequest, Message, Target, parse_limits
+from gateway.types import Attempt, CacheMode, ChatRequest, Message, Target
 
 _ATTEMPTS = 4
-_LIMITS = "limits = { rpm = 1000000, tpm = 1000000000 }"
 
 _FAILING = 'kind = "error"\nstatus = 503\nrate = 0.28'
 _FLAPPING = 'kind = "reset"\nrate = 0.42'
@@ -236,28 +236,17 @@ async def _ours(gateway: Gateway, targets: Sequence[Target], number: int, sent: 
 
 def _scenario(parts: Mapping[str, Sequence[str]], size: Size) -> str:
     """Three providers for each part."""
-    head = 'name = "resilience"\nseed = 7\n'
-    return head + "".join(
-        f'[[providers]]\nslug = "{part}-{letter}"\nname = "{part} {letter}"\n'
-        f"first_token_s = {size.first_token_s}\ntokens_per_s = 100000.0\n{_LIMITS}\n"
-        '[[providers.models]]\nid = "wren-1b"\nname = "Wren 1B"\ncontext_tokens = 131072\n'
-        + (f"[[providers.faults]]\n{fault}\n" if fault else "")
+    speed = {"first_token_s": size.first_token_s, "tokens_per_s": 100_000.0}
+    providers = [
+        provider(f"{part}-{letter}", [fault], **speed)
         for part, faults in parts.items()
         for letter, fault in zip("abc", faults, strict=True)
-    )
+    ]
+    return scenario("resilience", *providers, seed=7)
 
 
 def _targets(url: str, part: str) -> list[Target]:
-    return [
-        Target(
-            provider=f"{part}-{letter}",
-            model="wren-1b",
-            base_url=f"{url}/{part}-{letter}/v1",
-            auth="none",
-            limits=parse_limits({"rpm": 1_000_000, "tpm": 1_000_000_000}),
-        )
-        for letter in "abc"
-    ]
+    return [target(url, f"{part}-{letter}") for letter in "abc"]
 
 
 def _told(part: dict[str, Side]) -> str:

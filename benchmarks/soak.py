@@ -19,11 +19,12 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from benchmarks import ground
+from benchmarks.providers import provider, scenario, target
 from benchmarks.result import Claim, Result
 from gateway.client import Gateway
 from gateway.errors import GatewayError
 from gateway.policy import DispatchPolicy, LimiterPolicy, Policy, StaticPolicy
-from gateway.types import CacheMode, ChatRequest, Message, Target, parse_limits
+from gateway.types import CacheMode, ChatRequest, Message, Target
 
 CALLS = 100_000
 _AT_ONCE = 64
@@ -116,31 +117,16 @@ async def _streamed(gateway: Gateway, request: ChatRequest, targets: Sequence[Ta
 
 
 def _scenario() -> str:
-    head = 'name = "soak"\nseed = 3\n'
-    return head + "".join(
-        f'[[providers]]\nslug = "sim-{letter}"\nname = "Simulator {letter.upper()}"\n'
-        'style = "groq"\nfirst_token_s = 0.0\ntokens_per_s = 1000000.0\n'
-        "tokens_per_chunk = 40\nlimits = { rpm = 1000000, tpm = 1000000000 }\n"
-        '[[providers.models]]\nid = "wren-1b"\nname = "Wren 1B"\ncontext_tokens = 131072\n'
-        + "".join(
-            f'[[providers.faults]]\nkind = "{kind}"\nrate = {rate}\n'
-            for kind, rate in zip(_FAULTS, (0.01, 0.005, 0.005, 0.005, 0.005), strict=True)
-        )
-        for letter in "abc"
-    )
+    rates = zip(_FAULTS, (0.01, 0.005, 0.005, 0.005, 0.005), strict=True)
+    faults = [f'kind = "{kind}"\nrate = {rate}' for kind, rate in rates]
+    three = [
+        provider(f"sim-{letter}", faults, style="groq", tokens_per_chunk=40) for letter in "abc"
+    ]
+    return scenario("soak", *three, seed=3)
 
 
 def _targets(url: str) -> list[Target]:
-    return [
-        Target(
-            provider=f"sim-{letter}",
-            model="wren-1b",
-            base_url=f"{url}/sim-{letter}/v1",
-            auth="none",
-            limits=parse_limits({"rpm": rpm, "tpm": 1_000_000_000}),
-        )
-        for letter, rpm in (("a", 1_000_000), ("b", 6_000), ("c", 1_000_000))
-    ]
+    return [target(url, "sim-a"), target(url, "sim-b", {"rpm": 6_000}), target(url, "sim-c")]
 
 
 def _tasks() -> int:
