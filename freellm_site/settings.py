@@ -286,6 +286,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600,
         "options": {"expires": 3600},
     },
+    "prune old records of tasks": {
+        "task": "monitoring.tasks.prune_tasks",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "prune old sums of calls": {
         "task": "monitoring.tasks.prune_rollups",
         "schedule": 600,

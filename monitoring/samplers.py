@@ -10,8 +10,9 @@ from monitoring.caching.sampler import CACHE
 from monitoring.limits.sampler import LIMITS
 from monitoring.queueing.sampler import QUEUE
 from monitoring.sampling import Sampler, sampling
+from monitoring.tasking.sampler import TASKS
 
-SAMPLERS: Sequence[Sampler] = (LIMITS, BREAKERS, CACHE, QUEUE)
+SAMPLERS: Sequence[Sampler] = (LIMITS, BREAKERS, CACHE, QUEUE, TASKS)
 
 
 def watching() -> AbstractAsyncContextManager[None]:

@@ -10,12 +10,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from monitoring.breakers.keeping import KEPT_FOR
-from monitoring.models import BreakerEvent, CallRecord, Rollup
+from monitoring.models import ENDED, BreakerEvent, CallRecord, Rollup, TaskRecord
 from monitoring.ranges import DAY_S, RANGES, STEPS_S
 
 logger = logging.getLogger(__name__)
 
 PRUNE_BATCH = 2_000  # rows per transaction: the recorder's writes wait no longer than one batch
+TASKS_KEPT_DAYS = 7
 _SPARE_S = 3_600  # sums are kept for so much longer than a chart looks back
 
 
@@ -40,6 +41,17 @@ def _oldest_before(horizon: datetime) -> list[int]:
 def prune_breaker_events() -> int:
     """Remove changes of breakers that no page shows any more."""
     removed, _ = BreakerEvent.objects.filter(at__lt=timezone.now() - KEPT_FOR).delete()
+    return removed
+
+
+@shared_task(soft_time_limit=600, time_limit=660)
+def prune_tasks() -> int:
+    """Remove the records of tasks that ended more than a week ago."""
+    horizon = timezone.now() - timedelta(days=TASKS_KEPT_DAYS)
+    old = TaskRecord.objects.filter(state__in=ENDED, sent_at__lt=horizon).order_by("sent_at")
+    removed = 0
+    while batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH]):
+        removed += TaskRecord.objects.filter(pk__in=batch).delete()[0]
     return removed
 
 

@@ -20,6 +20,7 @@ from monitoring.views.queue import (
     queue_hold,
     queue_release,
 )
+from monitoring.views.tasks import task_history, task_retry, task_revoke, tasks
 from monitoring.views.traffic import traffic, traffic_figures, traffic_rows
 from monitoring.views.tuning import (
     tuning,
@@ -54,6 +55,10 @@ __all__ = [
     "queue_figures",
     "queue_hold",
     "queue_release",
+    "task_history",
+    "task_retry",
+    "task_revoke",
+    "tasks",
     "traffic",
     "traffic_figures",
     "traffic_rows",

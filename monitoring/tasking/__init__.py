@@ -1,0 +1,1 @@
+"""Background work: who does it, what waits, how it ended."""
