@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.cache import cache
@@ -13,6 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from catalog import generation
 from catalog.models import Offer, Provider
 from freellm_site.health import redis_answers
+from freellm_site.lib.redis_watch import redis_watch
 from freellm_site.lib.roles import Role, has_role
 
 COUNTS_KEY = "shell:counts"
@@ -97,7 +99,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": SimpleLazyObject(lambda: navigation(request)),
         "degraded": SimpleLazyObject(lambda: not redis_answers()),
+        "degraded_since": SimpleLazyObject(_away_since),
     }
+
+
+def _away_since() -> datetime | None:
+    since_s = redis_watch.away_since_s
+    return datetime.fromtimestamp(since_s, UTC) if since_s else None
 
 
 def navigation(request: HttpRequest) -> Navigation:

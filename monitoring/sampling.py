@@ -22,6 +22,7 @@ from asgiref.sync import async_to_sync
 from django.http import QueryDict
 
 from catalog.engine import engine
+from freellm_site.lib.redis_watch import redis_watch
 from gateway.client import Gateway
 from gateway.store import StoreAwayError
 
@@ -213,6 +214,8 @@ def _one(sampler: Sampler) -> tuple[Sequence[Sample], float | None]:
         async with engine() as gateway:
             return await _look(sampler, gateway)
 
+    if not redis_watch.may_ask():  # it did not answer a moment ago: nobody waits for it again
+        return (), redis_watch.away_since_s
     try:
         return (Sample(time.time(), async_to_sync(sample)()),), None
     except StoreAwayError:

@@ -27,6 +27,7 @@ class RedisWatch:
         """As at the start: nothing is known, and who asks may try."""
         self._is_away = False
         self._heard_at = float("-inf")
+        self.away_since_s: float | None = None  # Unix time, as far as this process knows
 
     def answered(self) -> bool | None:
         """Whether it answered within the last second; None when nobody has asked it."""
@@ -44,6 +45,7 @@ class RedisWatch:
     def heard(self, *, answers: bool) -> None:
         with self._lock:
             self._is_away, self._heard_at = not answers, time.monotonic()
+            self.away_since_s = None if answers else self.away_since_s or time.time()
 
 
 redis_watch = RedisWatch()

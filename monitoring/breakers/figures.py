@@ -29,6 +29,7 @@ def rates_figure(looks: Looks) -> dict[str, Any]:
             "xaxis": window_axis(looks[-1][0]),
             "yaxis": {"range": [0, 104], "ticksuffix": " %", "nticks": 3},
             "shapes": [shaded(*phase) for phase in _open(looks)],
+            "annotations": [],
         },
     }
 

@@ -19,6 +19,7 @@ from freellm_site.lib import format as formats
 from gateway.resilience.breaker_rules import BreakerState
 from monitoring.breakers.figures import blank, rates_figure
 from monitoring.breakers.rows import BreakerRow, Pair, Seen, StoryLine
+from monitoring.charts import with_marks
 from monitoring.limits.rows import moment
 from monitoring.sampling import Sample
 from monitoring.traffic import Tile
@@ -177,9 +178,12 @@ class BreakerDetail:
     def story(self) -> list[StoryLine]:
         return self.seen.story(self.row.pair)[:50]
 
+    def rates(self) -> dict[str, Any]:
+        return with_marks(rates_figure(self.looks), self.seen.marks)
+
     @property
     def figure(self) -> dict[str, Any]:
-        return blank(rates_figure(self.looks))
+        return blank(self.rates())
 
     def csv_rows(self) -> list[list[object]]:
         return [
@@ -212,7 +216,7 @@ def state_of(samples: Sequence[Sample], asked: QueryDict) -> Mapping[str, Any]:
 
 def _detail_state(detail: BreakerDetail) -> Mapping[str, Any]:
     return {
-        "charts": {"figure-rates": rates_figure(detail.looks)},
+        "charts": {"figure-rates": detail.rates()},
         "parts": {
             "state": render_to_string("monitoring/breakers/_state.html", {"row": detail.row}),
             "why": render_to_string("monitoring/breakers/_why.html", {"row": detail.row}),

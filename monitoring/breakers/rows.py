@@ -15,6 +15,7 @@ from freellm_site.lib import format as formats
 from gateway.resilience.breaker_rules import BreakerState
 from gateway.resilience.watching import BreakerChange, BreakerSurvey, BreakerWatch, ChangeKind
 from monitoring.breakers.bands import Band, bands, stretches
+from monitoring.charts import Mark
 from monitoring.limits.rows import moment
 
 Pair = tuple[str, str | None]  # the provider and, of an offer's breaker, the model's id there
@@ -43,6 +44,7 @@ class Seen:
     survey: BreakerSurvey
     names: Mapping[Pair, Names]
     changes: Mapping[Pair, Sequence[BreakerChange]]  # of each, oldest first
+    marks: Sequence[Mark] = ()  # changes of the policy meanwhile
 
     def rows(self, span_s: float) -> list[BreakerRow]:
         """What most needs a look comes first."""

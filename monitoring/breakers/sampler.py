@@ -17,7 +17,8 @@ from gateway.resilience.watching import BreakerChange, BreakerWatch
 from monitoring.breakers.keeping import SHOWN_FOR, keep, last_kept, newest_ids, recent
 from monitoring.breakers.page import state_of
 from monitoring.breakers.rows import Names, Pair, Seen
-from monitoring.sampling import Sample
+from monitoring.sampling import KEPT_S, Sample
+from monitoring.tuning.marks import marks_between
 
 
 class BreakersSampler:
@@ -46,7 +47,8 @@ class BreakersSampler:
             for pair, watch in survey.breakers.items()
         }
         self._watches = watches
-        return Seen(replace(survey, breakers=watches), names, self._by_breaker)
+        marks = await sync_to_async(marks_between)(survey.at_s - KEPT_S, survey.at_s)
+        return Seen(replace(survey, breakers=watches), names, self._by_breaker, marks)
 
     def state(self, samples: Sequence[Sample], asked: QueryDict) -> Mapping[str, Any]:
         return state_of(samples, asked) if samples else {}

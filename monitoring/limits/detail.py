@@ -13,6 +13,7 @@ from catalog.known_limits import KnownLimit, Pin, known_limits
 from freellm_site.lib import format as formats
 from gateway.limiter.quota import LimitSource
 from gateway.limiter.survey import PoolName, Survey, WindowView
+from monitoring.charts import Mark, with_marks
 from monitoring.limits.figures import TONES, blank, clock_time, level_figure, waiting_figure
 from monitoring.limits.history import PoolHistory
 from monitoring.limits.pools import PoolFacts
@@ -90,14 +91,19 @@ class PoolDetail:
     row: PoolRow
     history: PoolHistory
     refusals: Sequence[RefusedOutside]
+    marks: Sequence[Mark] = ()
 
     @classmethod
     def of(
-        cls, facts: PoolFacts, surveys: Sequence[Survey], refusals: Sequence[RefusedOutside]
+        cls,
+        facts: PoolFacts,
+        surveys: Sequence[Survey],
+        refusals: Sequence[RefusedOutside],
+        marks: Sequence[Mark] = (),
     ) -> PoolDetail:
         history = PoolHistory.of(facts.name, surveys)
         row = PoolRow(facts, history.now, history.now_s, len(refusals))
-        return cls(row, history, refusals)
+        return cls(row, history, refusals, marks)
 
     @property
     def name(self) -> PoolName:
@@ -125,7 +131,7 @@ class PoolDetail:
                 name := row.window.limit.name,
                 f"{row.unit} left, {row.span}",
                 f"figure-{name}",
-                blank(level_figure(self.history, name, self.refusals)),
+                blank(self._figure(name)),
                 row,
             )
             for row in self.limits
@@ -135,14 +141,13 @@ class PoolDetail:
     def waiting(self) -> dict[str, Any]:
         return blank(waiting_figure(self.history))
 
+    def _figure(self, name: str) -> dict[str, Any]:
+        return with_marks(level_figure(self.history, name, self.refusals), self.marks)
+
     def state(self) -> Mapping[str, Any]:
         """What the page is told each second."""
-        charts = {
-            f"figure-{row.window.limit.name}": level_figure(
-                self.history, row.window.limit.name, self.refusals
-            )
-            for row in self.limits
-        }
+        names = [row.window.limit.name for row in self.limits]
+        charts = {f"figure-{name}": self._figure(name) for name in names}
         texts = {
             f"{which}-{row.window.limit.name}": formats.quantity(amount)
             for row in self.limits

@@ -155,6 +155,7 @@ def _layout(now_s: float, top: float, resting: Iterable[Phase]) -> dict[str, Any
         "xaxis": window_axis(now_s),
         "yaxis": {"range": [0, top * 1.06]},
         "shapes": [shaded(*phase) for phase in resting],
+        "annotations": [],
     }
 
 

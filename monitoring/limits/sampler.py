@@ -14,12 +14,14 @@ from django.template.loader import render_to_string
 from gateway.client import Gateway
 from gateway.limiter.survey import PoolName, PoolView, Survey
 from monitoring import live
+from monitoring.charts import Mark
 from monitoring.limits.detail import PoolDetail
 from monitoring.limits.listing import PoolListing, headline
 from monitoring.limits.pools import Watched, watched
 from monitoring.limits.refusals import RefusedOutside
 from monitoring.limits.rows import PoolRow, asked_name, pool_rows
 from monitoring.sampling import KEPT_S, Sample
+from monitoring.tuning.marks import marks_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Seen:
 
     survey: Survey
     watched: Watched
+    marks: Sequence[Mark] = ()  # changes of the policy meanwhile
 
 
 class LimitsSampler:
@@ -47,7 +50,8 @@ class LimitsSampler:
             for name, view in survey.pools.items()
         }
         self._last = pools
-        return Seen(replace(survey, pools=pools), known)
+        marks = await sync_to_async(marks_between)(survey.at_s - KEPT_S, survey.at_s)
+        return Seen(replace(survey, pools=pools), known, marks)
 
     def state(self, samples: Sequence[Sample], asked: QueryDict) -> Mapping[str, Any]:
         if not samples:
@@ -83,7 +87,8 @@ def detail_of(samples: Sequence[Sample], name: PoolName) -> PoolDetail | None:
         for one in _refusals()
         if (one.provider, one.key_id) == (name.provider, name.key_id) and one.model in facts.models
     ]
-    return PoolDetail.of(facts, [one.value.survey for one in samples], refusals)
+    surveys = [one.value.survey for one in samples]
+    return PoolDetail.of(facts, surveys, refusals, seen.marks)
 
 
 def _refusals() -> list[RefusedOutside]:

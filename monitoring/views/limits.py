@@ -13,13 +13,10 @@ from django.views.decorators.http import require_safe
 from catalog.models import Provider
 from freellm_site.lib.htmx import HtmxRequest, render_swap
 from monitoring import sampling
-from monitoring.charts import with_marks
 from monitoring.exporting import csv_file
-from monitoring.limits.history import SPAN_S
 from monitoring.limits.listing import PoolListing, headline
 from monitoring.limits.rows import PoolRow, asked_name, query_of
 from monitoring.limits.sampler import LIMITS, detail_of, rows_of
-from monitoring.tuning.marks import marks_between
 from monitoring.views.traffic import PLOTLY_STYLES
 
 
@@ -51,10 +48,6 @@ def limit_detail(request: HttpRequest) -> HttpResponse:
         raise Http404("There is no such quota. It may have gone with its key or its model.")
     if detail is not None and request.GET.get("form") == "csv":
         return csv_file(f"limits-{name.provider}", detail.csv_header, detail.csv_rows())
-    if detail is not None:
-        marks = marks_between(detail.history.now_s - SPAN_S, detail.history.now_s, name.provider)
-        for panel in detail.panels:
-            with_marks(panel.figure, marks)
     context = {
         "detail": detail,
         "provider": Provider.objects.filter(slug=name.provider).first(),

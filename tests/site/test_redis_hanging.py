@@ -14,7 +14,10 @@ from catalog.models import Refresh, RefreshState
 from tests.factories import make_user
 from tests.servers import RedisServer
 
-PAGES = ("/", "/catalog/", "/catalog/providers/", "/playground/", "/account/", "/styleguide/")
+PAGES = (
+    *("/", "/catalog/", "/catalog/providers/", "/playground/", "/account/", "/styleguide/"),
+    *("/monitoring/limits/", "/monitoring/breakers/"),
+)
 
 
 @pytest.fixture

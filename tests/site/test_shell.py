@@ -55,7 +55,7 @@ def test_every_page_says_when_redis_is_away(
     redis_server.stop()
     redis_watch.forget()
     page = viewer_client.get("/account/").text
-    assert "Redis is away" in page
+    assert re.search(r"Redis is away since <time[^>]*>\d\d:\d\d", page)
     assert "Redis away: limits per process" in page
 
 
