@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
 from catalog.views import (
     browsing,
@@ -10,6 +10,7 @@ from catalog.views import (
     choices,
     comparing,
     endpoints,
+    exports,
     held,
     keys,
     models,
@@ -27,6 +28,7 @@ reading = [
     path("models/<slug:slug>/", models.model_detail, name="model-detail"),
     path("providers/", providers.provider_list, name="provider-list"),
     path("providers/<slug:slug>/", providers.provider_detail, name="provider-detail"),
+    re_path(r"^export\.(?P<form>json|csv|md)$", exports.export, name="export"),
     path("changes/", changes.change_list, name="change-list"),
     path("choices/<slug:kind>/<int:pk>/", choices.choice_page, name="choices"),
 ]

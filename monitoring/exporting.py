@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -13,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse
 
+from freellm_site.lib.csv_lines import csv_line
 from monitoring.models import CallRecord
 from monitoring.owners import owner_names
 from monitoring.querysets import CallQuerySet
@@ -29,8 +28,8 @@ Facts = dict[str, Any]
 
 
 async def csv_lines(found: CallQuerySet) -> AsyncIterator[str]:
-    yield _csv_line(EXPORTED)
-    async for chunk in _chunks(found, lambda facts: _csv_line(facts.values())):
+    yield csv_line(EXPORTED)
+    async for chunk in _chunks(found, lambda facts: csv_line(facts.values())):
         yield chunk
 
 
@@ -63,23 +62,10 @@ def _facts(call: CallRecord, owners: Mapping[str, str]) -> Facts:
 
 def csv_file(name: str, header: Iterable[str], rows: Iterable[Iterable[object]]) -> HttpResponse:
     """A chart's figures as a small file."""
-    lines = [_csv_line(header), *map(_csv_line, rows)]
+    lines = [csv_line(header), *map(csv_line, rows)]
     response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
-
-
-def _csv_line(values: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow([_harmless(value) for value in values])
-    return line.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """A spreadsheet runs a text that begins like a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
 
 
 _JSON = json.JSONEncoder(default=DjangoJSONEncoder().default, ensure_ascii=False)

@@ -37,6 +37,7 @@ NEEDS: dict[str, Role | None] = {
     "catalog:model-detail": Role.VIEWER,
     "catalog:provider-list": Role.VIEWER,
     "catalog:provider-detail": Role.VIEWER,
+    "catalog:export": Role.VIEWER,
     "catalog:change-list": Role.VIEWER,
     "catalog:refresh": Role.OPERATOR,
     "catalog:refresh-detail": Role.VIEWER,
@@ -120,7 +121,7 @@ PARTS = {
     "kind": "completion",
     "name": "nothing",
 }
-FORMS = {"playground:export": "md", "monitoring:call-export": "csv"}
+FORMS = {"catalog:export": "md", "playground:export": "md", "monitoring:call-export": "csv"}
 RANKS = [None, Role.VIEWER, Role.OPERATOR, Role.ADMIN]
 
 
