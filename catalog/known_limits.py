@@ -1,7 +1,7 @@
 """What is known of a quota's limits: by whom each was named, how long ago, and which one holds.
 
 Pure: the catalog's rows and what the engine last read go in (`catalog.live`), rows for pages come
-out. A pin beats a header, a header beats what was learned, and that beats what is published.
+out. What the engine keeps to is in force; where it was not asked, a pin or what is published.
 """
 
 from __future__ import annotations

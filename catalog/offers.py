@@ -33,6 +33,7 @@ class State:
     shape: str
     word: str
     sentence: str = ""
+    since: dt.datetime | None = None
 
 
 ANSWERS = State("full", "Answers", "Its breaker is closed: calls go through.")
@@ -153,7 +154,7 @@ def kept_off(obstacle: Obstacle) -> State:
 def missing(since: dt.datetime | None) -> State:
     told = f" since {absolute(timezone.localtime(since))}" if since else ""
     sentence = f"The provider's list has not named it{told}; it is gone when the next one does not."
-    return State("unknown", f"Missing{_since(since)}", sentence)
+    return State("unknown", "Missing", sentence, since)
 
 
 def refused(since: dt.datetime) -> State:
@@ -162,11 +163,7 @@ def refused(since: dt.datetime) -> State:
         f"A call to it was answered “not found” at {told}. It is asked again from time to time, "
         "and called when it answers."
     )
-    return State("hollow", f"Not found{_since(since)}", sentence)
-
-
-def _since(moment: dt.datetime | None) -> str:
-    return f" since {timezone.localtime(moment):%-d %b}" if moment else ""
+    return State("hollow", "Not found", sentence, since)
 
 
 def limit_words(limits: Mapping[str, int]) -> str:

@@ -92,7 +92,8 @@ def test_a_marked_offer_is_neither_recommended_nor_called(viewer_client: Client)
 
     assert callable_ids() == set()
     page = viewer_client.get(offer.model.get_absolute_url()).content.decode()
-    assert "Not found since" in page
+    assert "Not found</span>" in page
+    assert f"since {timezone.localtime(offer.refused_since):%-d %b}" in page
     change = Change.objects.get()
     assert (change.kind, change.detail) == (ChangeKind.MISSING, "a call to it was answered 404")
 
