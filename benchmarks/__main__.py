@@ -22,7 +22,10 @@ from benchmarks import (
     catalog_refresh,
     dispatch,
     limiter,
+    live_viewers,
     matching,
+    monitoring_ingest,
+    monitoring_pages,
     overhead,
     resilience,
     soak,
@@ -40,6 +43,9 @@ BENCHMARKS: dict[str, Callable[[bool], Coroutine[Any, Any, Result]]] = {
     "soak": soak.run,
     "catalog_pages": catalog_pages.run,
     "catalog_refresh": catalog_refresh.run,
+    "monitoring_ingest": monitoring_ingest.run,
+    "monitoring_pages": monitoring_pages.run,
+    "live_viewers": live_viewers.run,
 }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -41,7 +40,7 @@ _LINKED = re.compile(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"')
 async def run(is_tiny: bool) -> Result:
     offers, rounds = (120, 2) if is_tiny else (OFFERS, ROUNDS)
     with ground.redis() as redis_url, tempfile.TemporaryDirectory(prefix="flc") as folder:
-        environment = _environment(Path(folder), redis_url)
+        environment = ground.environment(Path(folder), redis_url)
         world = await asyncio.to_thread(_world, environment, offers)
         with ground.web(environment) as url:
             client = httpx.Client(base_url=url, cookies={"sessionid": world["session"]})
@@ -61,20 +60,6 @@ async def run(is_tiny: bool) -> Result:
         ),
         details={name: f"{value:.1f} ms" for name, value in took_ms.items()},
     )
-
-
-def _environment(folder: Path, redis_url: str) -> dict[str, str]:
-    """Of a product that has nothing but this folder and this Redis."""
-    return {
-        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
-        "DJANGO_SETTINGS_MODULE": "freellm_site.settings",
-        "VAR_DIR": str(folder),
-        "REDIS_URL": redis_url,
-        "LOG_LEVEL": "WARNING",
-        "SECRET_KEY": "only-for-benchmarks-" + "x" * 40,
-        # Made up: 32 zero bytes, in base64.
-        "FIELD_ENCRYPTION_KEYS": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-    }
 
 
 def _world(environment: Mapping[str, str], offers: int) -> dict[str, Any]:

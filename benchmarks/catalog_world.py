@@ -29,11 +29,11 @@ def main() -> None:
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    _fill(int(sys.argv[1]))
-    print(json.dumps({"session": _signed_in(), "sql_ms": _counted_in_sql_ms()}))
+    fill(int(sys.argv[1]))
+    print(json.dumps({"session": signed_in(), "sql_ms": _counted_in_sql_ms()}))
 
 
-def _fill(offers: int) -> None:
+def fill(offers: int) -> None:
     from catalog.models import Model, Offer, Provider  # noqa: PLC0415 - once Django is set up
 
     dice = random.Random(1)  # noqa: S311 - no secret
@@ -79,7 +79,7 @@ def _model(dice: random.Random, number: int) -> dict[str, Any]:
     }
 
 
-def _signed_in() -> str:
+def signed_in() -> str:
     from django.contrib.auth import get_user_model  # noqa: PLC0415 - once Django is set up
     from django.test import Client  # noqa: PLC0415 - as above
 

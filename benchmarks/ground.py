@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -40,6 +41,21 @@ def redis() -> Iterator[str]:
             yield f"unix://{path}"
 
 
+def environment(folder: Path, redis_url: str, **more: str) -> dict[str, str]:
+    """Of a product that has nothing but this folder and this Redis."""
+    return {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
+        "DJANGO_SETTINGS_MODULE": "freellm_site.settings",
+        "VAR_DIR": str(folder),
+        "REDIS_URL": redis_url,
+        "LOG_LEVEL": "WARNING",
+        "SECRET_KEY": "only-for-benchmarks-" + "x" * 40,
+        # Made up: 32 zero bytes, in base64.
+        "FIELD_ENCRYPTION_KEYS": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        **more,
+    }
+
+
 @contextmanager
 def web(environment: Mapping[str, str]) -> Iterator[str]:
     """The product's web process in this environment."""
@@ -49,6 +65,13 @@ def web(environment: Mapping[str, str]) -> Iterator[str]:
     with _running([*command, "--log-level", "warning"], environment):
         _wait_until(lambda: _connects(socket.AF_INET, ("127.0.0.1", port)))
         yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def recorder(environment: Mapping[str, str]) -> Iterator[None]:
+    """The product's recorder in this environment, at the priority it has there."""
+    with _running(["nice", "-n", "5", sys.executable, "manage.py", "record_calls"], environment):
+        yield
 
 
 @contextmanager

@@ -373,7 +373,8 @@ LOGGING = {
         # httpx logs every address it calls; the engine already logs one line per call.
         "httpx": {"level": "WARNING"},
         # The server's own handlers know one form only.
-        "uvicorn": {"handlers": ["stderr"], "propagate": False},
+        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "uvicorn.access": {"handlers": [], "propagate": False},
         "django.request": {"level": "ERROR"},
     },
 }

@@ -72,8 +72,9 @@ class Board:
                 if not 0 <= number < LIVE.length:
                     continue
                 for subject, step in _wanted(found, of, by):
-                    row = rows.setdefault(subject, [Step() for _ in range(LIVE.length)])
-                    row[number].merge(step)
+                    if subject not in rows:
+                        rows[subject] = [Step() for _ in range(LIVE.length)]
+                    rows[subject][number].merge(step)
         return Picture(LIVE.step_s, first_s, rows, LIVE.length)
 
     def calls_per_s(self, now_s: float, of: Subject = EVERYTHING) -> float:

@@ -30,8 +30,9 @@ def _read(found: RollupQuerySet, range_: Range, first_s: int) -> dict[Subject, S
     rows: dict[Subject, list[Step]] = {}
     for row in found.values("kind", "provider", "name", "at_s", *STEP_FIELDS):
         subject = Subject(Kind(row["kind"]), row["provider"], row["name"])
-        steps = rows.setdefault(subject, [Step() for _ in range(range_.length)])
+        if subject not in rows:
+            rows[subject] = [Step() for _ in range(range_.length)]
         # A call of another process' clock may lie ahead of ours: it belongs to the last step.
         number = min((row["at_s"] - first_s) // range_.step_s, range_.length - 1)
-        steps[number].merge(step_of(row))
+        rows[subject][number].merge(step_of(row))
     return dict(rows)

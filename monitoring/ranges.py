@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.utils import timezone
 
 
@@ -51,3 +52,11 @@ LIVE_KEPT = Range(LIVE.key, LIVE.label, LIVE.span_s, HOUR.step_s, HOUR.steps_in_
 RANGES = {one.key: one for one in (LIVE, HOUR, DAY, WEEK, MONTH, QUARTER)}
 # Calls are added up in each of these as they are recorded, so no page ever adds up calls.
 STEPS_S = sorted({one.step_s for one in RANGES.values() if one is not LIVE})
+_SPARE_S = 3_600  # sums are kept for so much longer than a chart looks back
+
+
+def kept_for_s(step_s: int) -> float:
+    """How long sums of steps of this length are kept. Days are kept by a setting of their own."""
+    if step_s == DAY_S:
+        return float(settings.ROLLUP_RETENTION_DAYS * DAY_S)
+    return max(one.span_s for one in RANGES.values() if one.step_s == step_s) + _SPARE_S

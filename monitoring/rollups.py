@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from monitoring.bulk import upsert
 from monitoring.models import CallRecord, Course, Rollup
-from monitoring.ranges import STEPS_S
+from monitoring.ranges import STEPS_S, kept_for_s
 from monitoring.series import Step, Timing
 from monitoring.sketch import Sketch
 from monitoring.subjects import Kind, Subject, subjects_of
@@ -54,15 +55,19 @@ def step_of(fields: Mapping[str, Any]) -> Step:
 
 
 def _sums(records: Sequence[CallRecord]) -> dict[Place, Step]:
-    """Counted in the finest steps, which are then added to the wider ones they lie in."""
-    finest_s, *wider_s = STEPS_S
-    sums: dict[Place, Step] = defaultdict(Step)
+    """Counted in the finest steps, which are then added to all those they lie in."""
+    finest_s, now_s = STEPS_S[0], time.time()
+    oldest_s = {step_s: now_s - kept_for_s(step_s) for step_s in STEPS_S}
+    finest: dict[tuple[int, Subject], Step] = defaultdict(Step)
     for (at_s, *who), step in _by_who(records, finest_s).items():
         for subject in subjects_of(*who):
-            sums[Place(finest_s, at_s, subject)].merge(step)
-    for (_, at_s, subject), step in list(sums.items()):
-        for step_s in wider_s:
-            sums[Place(step_s, at_s // step_s * step_s, subject)].merge(step)
+            finest[at_s, subject].merge(step)
+    sums: dict[Place, Step] = defaultdict(Step)
+    for (at_s, subject), step in finest.items():
+        for step_s in STEPS_S:
+            start_s = at_s // step_s * step_s
+            if start_s >= oldest_s[step_s]:  # else no chart shows it any more
+                sums[Place(step_s, start_s, subject)].merge(step)
         if subject.kind in _SINCE_EVER:
             sums[Place(SINCE_EVER_S, 0, subject)].merge(step)
     return sums

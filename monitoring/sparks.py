@@ -10,38 +10,34 @@ _TOP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    x: float
-    y: float
-    width: float
-    height: float
-    is_bad: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Spark:
-    bars: Sequence[Bar] = ()
+    """Paths, since a page may hold thousands of bars: those of a colour are one."""
+
     path: str = ""
     area: str = ""
+    bars: str = ""
+    bad_bars: str = ""
 
 
 def bars(values: Sequence[float], bad: Sequence[bool] = ()) -> Spark:
     """One bar per value that is not zero; red where it is `bad`."""
     highest = max(values, default=0) or 1
     slot = WIDTH / max(len(values), 1)
+    width = max(slot * 0.75, 0.5)
+    drawn = {
+        number: f"M{number * slot:.2f} {HEIGHT}v-{_height(one, highest):.2f}h{width:.2f}V{HEIGHT}z"
+        for number, one in enumerate(values)
+        if one
+    }
+    good = (bar for number, bar in drawn.items() if not _is_bad(bad, number))
     return Spark(
-        bars=[
-            Bar(
-                x=round(number * slot, 2),
-                y=round(HEIGHT - _height(value, highest), 2),
-                width=round(max(slot * 0.75, 0.5), 2),
-                height=round(_height(value, highest), 2),
-                is_bad=number < len(bad) and bad[number],
-            )
-            for number, value in enumerate(values)
-            if value
-        ]
+        bars="".join(good),
+        bad_bars="".join(bar for number, bar in drawn.items() if _is_bad(bad, number)),
     )
+
+
+def _is_bad(bad: Sequence[bool], number: int) -> bool:
+    return number < len(bad) and bad[number]
 
 
 def _height(value: float, highest: float) -> float:

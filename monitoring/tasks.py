@@ -11,13 +11,12 @@ from django.utils import timezone
 
 from monitoring.breakers.keeping import KEPT_FOR
 from monitoring.models import ENDED, BreakerEvent, CallRecord, Rollup, TaskRecord
-from monitoring.ranges import DAY_S, RANGES, STEPS_S
+from monitoring.ranges import STEPS_S, kept_for_s
 
 logger = logging.getLogger(__name__)
 
 PRUNE_BATCH = 2_000  # rows per transaction: the recorder's writes wait no longer than one batch
 TASKS_KEPT_DAYS = 7
-_SPARE_S = 3_600  # sums are kept for so much longer than a chart looks back
 
 
 @shared_task(soft_time_limit=600, time_limit=660)
@@ -60,11 +59,8 @@ def prune_rollups() -> int:
     """Remove sums that no chart shows any more, and days older than ROLLUP_RETENTION_DAYS."""
     now_s = timezone.now().timestamp()
     removed = 0
-    for range_ in (one for one in RANGES.values() if one.step_s in STEPS_S):
-        keep_s = range_.span_s + _SPARE_S
-        if range_.step_s == DAY_S:
-            keep_s = settings.ROLLUP_RETENTION_DAYS * DAY_S
-        old = Rollup.objects.filter(step_s=range_.step_s, at_s__lt=int(now_s - keep_s))
+    for step_s in STEPS_S:
+        old = Rollup.objects.filter(step_s=step_s, at_s__lt=int(now_s - kept_for_s(step_s)))
         while batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH]):
             removed += Rollup.objects.filter(pk__in=batch).delete()[0]
     return removed

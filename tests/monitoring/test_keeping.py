@@ -25,7 +25,7 @@ from tests.factories import make_call, make_event
 
 pytestmark = pytest.mark.django_db
 
-BEGAN_S = 1_790_000_000
+BEGAN_S = int(time.time()) - 5_000  # lately enough for the finest steps
 EVENTS = [
     make_event(at=BEGAN_S, provider="sparrow", duration_s=0.5),
     make_event(at=BEGAN_S + 1, provider="sparrow", outcome=Outcome.TIMEOUT),
@@ -33,7 +33,7 @@ EVENTS = [
     make_event(
         at=BEGAN_S + 4_000, provider="", model="", key_id="none", outcome=Outcome.QUEUE_FULL
     ),
-    make_event(at=BEGAN_S + DAY_S, provider="wagtail", cached="memory", key_id="none"),
+    make_event(at=BEGAN_S + 4_500, provider="wagtail", cached="memory", key_id="none"),
 ]
 
 

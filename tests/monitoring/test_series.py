@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -100,5 +101,8 @@ def test_a_spark_stays_in_its_box(values: list[float | None]) -> None:
     numbers = [float(number) for number in path[1:].split()]
     assert all(0 <= x <= sparks.WIDTH for x in numbers[::2])
     assert all(0 <= y <= sparks.HEIGHT for y in numbers[1::2])
-    for bar in sparks.bars([value or 0 for value in values]).bars:
-        assert 0 <= bar.y <= bar.y + bar.height <= sparks.HEIGHT + 0.01
+    bars = sparks.bars([value or 0 for value in values], [True, False]).bars
+    for x, height, width in re.findall(r"M([\d.]+) 22v-([\d.]+)h([\d.]+)V22z", bars):
+        assert 0 <= float(x) <= float(x) + float(width) <= sparks.WIDTH + 0.5
+        assert 0 < float(height) <= sparks.HEIGHT
+    assert bars.count("M") + (bool(values) and bool(values[0])) == sum(map(bool, values))
