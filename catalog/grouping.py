@@ -24,7 +24,8 @@ def models_for(entries: Sequence[ListedModel]) -> list[Model]:
     rows = [_row(facts) for facts in new.values()]
     # Another process may have created the same model a moment ago.
     Model.objects.bulk_create(rows, ignore_conflicts=True)
-    found = {model.slug: model for model in Model.objects.filter(slug__in=slugs)}
+    readable = Model.objects.filter(slug__in=slugs).only("slug", "name", "modality")
+    found = {model.slug: model for model in readable}
     return [found[facts.slug] for facts in wanted]
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from django.urls import reverse
 
-from catalog.models import KeyVerdict, ProviderKey, Refresh, RefreshState
+from catalog.models import HeldList, HeldState, KeyVerdict, ProviderKey, Refresh, RefreshState
 from freellm_site.lib import format as formats
 from monitoring.health import ProviderHealth, State
 
@@ -51,6 +51,7 @@ def _all(healths: Sequence[ProviderHealth], *, is_admin: bool) -> Iterator[Atten
     for state, line in lines:
         yield from (line(one) for one in healths if one.state is state)
     yield from _bad_keys()
+    yield from _held_lists()
     yield from _failed_refresh()
     yield from (_probing(one) for one in healths if one.state is State.PROBING)
     yield from _simulator(healths, is_admin=is_admin)
@@ -113,6 +114,20 @@ def _bad_keys() -> Iterator[Attention]:
             "See the key",
             icon="key",
             tone="bad",
+        )
+
+
+def _held_lists() -> Iterator[Attention]:
+    waiting = HeldList.objects.filter(state=HeldState.WAITING).select_related("provider")
+    for held in waiting.defer("entries")[:AT_MOST]:
+        lost = f"{held.lost} of {formats.counted(held.before, 'model')}"
+        yield Attention(
+            f"The list of {held.provider.name} waits for a decision",
+            f"It lacks {lost}, so it was not applied.",
+            held.provider.get_absolute_url(),
+            "Apply or dismiss it",
+            icon="refresh",
+            tone="warn",
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from catalog import generation
+from catalog import fetch, generation
 from catalog.models import (
     Change,
     ChangeKind,
@@ -373,6 +373,21 @@ def test_a_long_list_is_applied_as_one(server: ListServer) -> None:
 
     assert provider.offers.count() == 2000
     assert row.results.get().added == 2000
+
+
+def test_a_list_that_dawdles_costs_only_itself(
+    server: ListServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given up after its time, and the others have long been renewed."""
+    monkeypatch.setattr(fetch, "WITHIN_S", 1.5)
+    slow = make_provider(list_url=server.lists("/v1/slow", "a-1b"))
+    good = make_provider(list_url=server.lists("/good/models", "b-1b"))
+
+    row = refreshed()
+
+    assert "It may be slow just now." in row.results.get(provider=slow).detail
+    assert row.results.get(provider=good).is_ok
+    assert row.results.get(provider=good).duration_s < row.results.get(provider=slow).duration_s
 
 
 def test_a_list_that_fails_once_is_asked_again(server: ListServer) -> None:

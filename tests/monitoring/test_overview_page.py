@@ -14,6 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.models import (
     Change,
     ChangeKind,
+    HeldList,
+    HeldState,
     KeyVerdict,
     Origin,
     ProviderKey,
@@ -156,6 +158,20 @@ def test_names_a_failed_refresh_until_one_succeeds() -> None:
     assert attention([])[0].url == f"/catalog/refreshes/{failed.pk}/"
 
     Refresh.objects.create(state=RefreshState.DONE)
+    assert attention([]) == []
+
+
+def test_a_held_list_asks_for_a_decision() -> None:
+    """Until somebody applies or dismisses it, on its provider's page."""
+    provider = make_provider(name="Wren Cloud")
+    held = HeldList.objects.create(provider=provider, digest="d", entries=[], lost=3, before=5)
+    (line,) = attention([])
+    assert line.title == "The list of Wren Cloud waits for a decision"
+    assert (line.text, line.url) == (
+        "It lacks 3 of 5 models, so it was not applied.",
+        provider.get_absolute_url(),
+    )
+    HeldList.objects.filter(pk=held.pk).update(state=HeldState.DISMISSED)
     assert attention([]) == []
 
 
