@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asgiref.sync import sync_to_async
 
@@ -146,20 +146,23 @@ def looking_targets(
     provider: Provider, external_id: str, limits: tuple[Limit, ...], keys: Sequence[UsableKey]
 ) -> list[Target]:
     """For asking how an offer stands: who it is and what its quota is, without an address."""
-    return [
-        Target(
-            provider=provider.slug,
-            model=external_id,
-            base_url="",
-            key=key.secret if key else None,
-            key_id=key.key_id if key else "none",
-            pool=provider.pool_for(external_id),
-            limits=limits,
-            hides_limits=hides_limits(provider),
-            limit_headers=_limit_headers(provider),
-        )
-        for key in (keys if provider.needs_key else [None])
-    ]
+    bare = keyless_target(provider, external_id, limits)
+    if not provider.needs_key:
+        return [bare]
+    return [replace(bare, key=key.secret, key_id=key.key_id) for key in keys]
+
+
+def keyless_target(provider: Provider, external_id: str, limits: tuple[Limit, ...]) -> Target:
+    """Who it is and what its quota is; no call can be sent with it."""
+    return Target(
+        provider=provider.slug,
+        model=external_id,
+        base_url="",
+        pool=provider.pool_for(external_id),
+        limits=limits,
+        hides_limits=hides_limits(provider),
+        limit_headers=_limit_headers(provider),
+    )
 
 
 def hides_limits(provider: Provider) -> bool:

@@ -142,6 +142,19 @@ QUEUE = Chart(
 )
 
 
+def _replayed(key: str, title: str, what: str, kind: Literal["bars", "lines"]) -> Chart:
+    traces = (
+        Trace(f"was_{what}", "as it was", "s0", "--color-idle-fill"),
+        Trace(f"as_is_{what}", "replayed, tuned as now", "s3", "--chart-3"),
+        Trace(f"proposed_{what}", "replayed, tuned like this", "s1", "--chart-1"),
+    )
+    return Chart(key, title, kind, traces)
+
+
+REPLAYED_THROUGH = _replayed("replayed-through", "Calls let through", "through", "lines")
+REPLAYED_REFUSED = _replayed("replayed-refused", "Calls refused here", "refused", "lines")
+
+
 def figure_fields(
     chart: Chart, times: Sequence[str], columns: Mapping[str, Column], tick_format: str = "%H:%M"
 ) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from monitoring.breakers.keeping import KEPT_FOR
 from monitoring.models import ENDED, BreakerEvent, CallRecord, Rollup, TaskRecord
 from monitoring.ranges import STEPS_S, kept_for_s
+from monitoring.tuning import what_if
 
 logger = logging.getLogger(__name__)
 
@@ -64,3 +65,10 @@ def prune_rollups() -> int:
         while batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH]):
             removed += Rollup.objects.filter(pk__in=batch).delete()[0]
     return removed
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def replay_calls(job: str) -> None:
+    """The past by proposed limits; its page tells how far it is."""
+    if (found := what_if.find(job)) is not None and found.state == "queued":
+        what_if.run(found)

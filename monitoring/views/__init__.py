@@ -31,6 +31,7 @@ from monitoring.views.tuning import (
     tuning_undo,
 )
 from monitoring.views.tuning_exchange import tuning_export, tuning_import
+from monitoring.views.what_if import tuning_replay, tuning_what_if
 
 __all__ = [
     "breaker_detail",
@@ -68,6 +69,8 @@ __all__ = [
     "tuning_history",
     "tuning_import",
     "tuning_preview",
+    "tuning_replay",
     "tuning_save",
     "tuning_undo",
+    "tuning_what_if",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from csp.decorators import csp_update
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -34,37 +33,33 @@ from monitoring.tuning.held import held
 from monitoring.tuning.page import groups_of, proposals_of, provider_names, tree_of
 from monitoring.tuning.publishing import publish_now
 from monitoring.tuning.wording import history_rows, place_of, words_of
-from monitoring.views.traffic import PLOTLY_STYLES
 
 HISTORY_BESIDE = 6
 HISTORY_PAGE = 30
 
 
 @require_safe
-@csp_update(PLOTLY_STYLES)
 def tuning(request: HttpRequest) -> HttpResponse:
     """`?provider=slug&model=id` names the level; without them it is the default of everything."""
     scope = _scope(request.GET)
-    return _page(request, Draft(scope, version_in_force()), overrides_in_force())
+    return tuning_page(request, Draft(scope, version_in_force()), overrides_in_force())
 
 
 @require_POST
 @require_role(Role.ADMIN)
-@csp_update(PLOTLY_STYLES)
 def tuning_preview(plain: HttpRequest) -> HttpResponse:
     """What would change: beside the form for htmx, else the whole page with what was typed."""
     request = cast("HtmxRequest", plain)
-    draft, in_force = _posted(request)
+    draft, in_force = posted(request)
     if request.htmx:
         return render(request, "monitoring/tuning/_proposed.html", _proposed(draft, in_force))
-    return _page(request, draft, in_force)
+    return tuning_page(request, draft, in_force)
 
 
 @require_POST
 @require_role(Role.ADMIN)
-@csp_update(PLOTLY_STYLES)
 def tuning_save(request: HttpRequest) -> HttpResponse:
-    draft, _ = _posted(request)
+    draft, _ = posted(request)
     if draft.is_sound:
         try:
             save(draft.edits, Why(request.user.get_username(), draft.why), draft.seen)
@@ -78,7 +73,7 @@ def tuning_save(request: HttpRequest) -> HttpResponse:
         else:
             tell_published(request)
             return _back(draft.scope)
-    return _page(request, draft, overrides_in_force(), status=422)
+    return tuning_page(request, draft, overrides_in_force(), status=422)
 
 
 @require_POST
@@ -122,7 +117,9 @@ def tuning_held(request: HttpRequest) -> HttpResponse:
     return render(request, "monitoring/tuning/_held.html", {"held": held(version_in_force())})
 
 
-def _page(request: HttpRequest, draft: Draft, in_force: Values, status: int = 200) -> HttpResponse:
+def tuning_page(
+    request: HttpRequest, draft: Draft, in_force: Values, status: int = 200
+) -> HttpResponse:
     scope, names = draft.scope, provider_names()
     changes = TuningChange.objects.about(scope)
     beside = changes.with_steps()[:HISTORY_BESIDE]
@@ -152,7 +149,7 @@ def _proposed(draft: Draft, in_force: Values) -> dict[str, Any]:
     }
 
 
-def _posted(request: HttpRequest) -> tuple[Draft, Values]:
+def posted(request: HttpRequest) -> tuple[Draft, Values]:
     in_force = overrides_in_force()
     fields = {name: str(value) for name, value in request.POST.items()}
     return draft_of(fields, _scope(request.POST), in_force, version_in_force()), in_force

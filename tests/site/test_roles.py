@@ -108,11 +108,14 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:tuning-save": Role.ADMIN,
     "monitoring:tuning-held": Role.VIEWER,
     "monitoring:tuning-history": Role.VIEWER,
+    "monitoring:tuning-what-if": Role.ADMIN,
+    "monitoring:tuning-replay": Role.ADMIN,
     "monitoring:tuning-export": Role.VIEWER,
     "monitoring:tuning-import": Role.ADMIN,
     "monitoring:tuning-undo": Role.ADMIN,
 }
 PARTS = {
+    "job": "nothing",
     "pk": 1,
     "slug": "nothing",
     "token": "nothing",
