@@ -85,17 +85,22 @@ class WindowView:
             said=None if self.said is None else Learned(self.said, max(0.0, now_s - self.said_at)),
         )
 
-    def runs_out_in_s(self, now_s: float) -> float | None:
-        """When nothing is left at the rate of lately; None: it lasts.
+    def net_per_s(self, now_s: float) -> float:
+        """How fast it goes down at the rate of lately; below 0 it fills.
 
         What a rolling window gets back meanwhile is taken to come back evenly.
         """
         elapsed_s = now_s - self.lately_since
-        if elapsed_s <= 0 or not self.lately:  # a window shorter than an hour is not asked
-            return None
-        net_per_s = self.lately / elapsed_s
-        if not self.limit.resets_in:
-            net_per_s -= self.used / self.limit.window.seconds
+        if elapsed_s <= 0 or not self.lately_since:  # a window shorter than an hour is not asked
+            return 0.0
+        taken_per_s = self.lately / elapsed_s
+        if self.limit.resets_in:
+            return taken_per_s
+        return taken_per_s - self.used / self.limit.window.seconds
+
+    def runs_out_in_s(self, now_s: float) -> float | None:
+        """When nothing is left at the rate of lately; None: it lasts."""
+        net_per_s = self.net_per_s(now_s)
         if net_per_s <= 0:
             return None
         out_s = self.left / net_per_s

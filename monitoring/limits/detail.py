@@ -15,6 +15,7 @@ from gateway.limiter.quota import LimitSource
 from gateway.limiter.survey import PoolName, Survey, WindowView
 from monitoring.charts import Mark, with_marks
 from monitoring.limits.figures import TONES, blank, clock_time, level_figure, waiting_figure
+from monitoring.limits.forecast import DRAWN, forecast_figure, used_by_step
 from monitoring.limits.history import PoolHistory
 from monitoring.limits.pools import PoolFacts
 from monitoring.limits.refusals import RefusedOutside
@@ -78,6 +79,7 @@ class LevelPanel:
     figure_id: str
     figure: dict[str, Any]
     row: LimitRow
+    is_forecast: bool
 
     @property
     def tone(self) -> str:
@@ -126,16 +128,19 @@ class PoolDetail:
 
     @cached_property
     def panels(self) -> list[LevelPanel]:
-        return [
-            LevelPanel(
-                name := row.window.limit.name,
-                f"{row.unit} left, {row.span}",
-                f"figure-{name}",
-                blank(self._figure(name)),
-                row,
-            )
-            for row in self.limits
-        ]
+        """Of an hour or a day, five minutes say little: those look back, and ahead."""
+        return [self._panel(row) for row in self.limits]
+
+    def _panel(self, row: LimitRow) -> LevelPanel:
+        name, is_forecast = row.window.limit.name, _is_forecast(row.window)
+        figure = self._forecast(row.window) if is_forecast else self._figure(name)
+        return LevelPanel(
+            name, f"{row.unit} left, {row.span}", f"figure-{name}", blank(figure), row, is_forecast
+        )
+
+    def _forecast(self, window: WindowView) -> dict[str, Any]:
+        now_s, models = self.row.now_s, list(self.row.facts.models)
+        return forecast_figure(window, used_by_step(self.name, models, window, now_s), now_s)
 
     @property
     def waiting(self) -> dict[str, Any]:
@@ -146,7 +151,7 @@ class PoolDetail:
 
     def state(self) -> Mapping[str, Any]:
         """What the page is told each second."""
-        names = [row.window.limit.name for row in self.limits]
+        names = [one.window.limit.name for one in self.limits if not _is_forecast(one.window)]
         charts = {f"figure-{name}": self._figure(name) for name in names}
         texts = {
             f"{which}-{row.window.limit.name}": formats.quantity(amount)
@@ -188,3 +193,7 @@ class PoolDetail:
         for at_s, view in self.history.points:
             left = {one.limit.name: one.left for one in view.windows}
             yield clock_time(at_s), [left.get(name) for name in names], view.waiting
+
+
+def _is_forecast(window: WindowView) -> bool:
+    return window.limit.window in DRAWN

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import time
+from dataclasses import replace
 
 import plotly.graph_objects as go
 import pytest
@@ -22,6 +23,8 @@ from gateway.limiter.quota import LimitSource
 from gateway.limiter.survey import PoolName, PoolView, Survey, WindowView
 from gateway.types import Limit, Outcome, Unit, Window
 from monitoring.limits.detail import PoolDetail
+from monitoring.limits.figures import blank
+from monitoring.limits.forecast import forecast_figure, used_by_step
 from monitoring.limits.history import SPAN_S, PoolHistory
 from monitoring.limits.pools import PoolFacts, watched
 from monitoring.limits.refusals import Refusals
@@ -30,6 +33,7 @@ from monitoring.limits.sampler import LIMITS
 from monitoring.sampling import Sample, channel, sampling
 from tests.factories import (
     make_attempt,
+    make_call,
     make_event,
     make_key,
     make_model,
@@ -316,6 +320,32 @@ def test_a_figure_marks_phases_refusals_and_corrections() -> None:
     assert corrected.text[0] == "a header named 20, was 30"
     assert len(figure.layout.shapes) == 1
     assert go.Figure(detail.waiting).data
+
+
+def test_a_day_looks_back_and_ahead() -> None:
+    """By the calls on record; dashed to where it runs out, and red from there to its end."""
+    midnight_s = NOW_S - 6 * 3_600
+    day = window(
+        200,
+        1_000,
+        limit=Limit(Unit.REQUESTS, Window.DAY, 1_000, "UTC"),
+        lately=800,
+        lately_since=midnight_s,
+        free_at=midnight_s + 86_400,
+    )
+    make_call(provider="sparrow", key_id="none", at=NOW_S - 3_600)
+    make_call(provider="sparrow", key_id="none", at=NOW_S - 3_700)
+    make_call(provider="sparrow", key_id="other", at=NOW_S - 3_600)
+    used = used_by_step(NAME, ["wren-8b"], day, NOW_S)
+    assert sum(used.values()) == 2
+    figure = go.Figure(blank(forecast_figure(day, used, NOW_S)))
+    left, ahead = figure.data
+    assert (left.y[0], left.y[-2], left.y[-1]) == (1_000, 998, 200)
+    assert list(ahead.y) == [200, 0]
+    assert len(figure.layout.shapes) == 1
+
+    calm = replace(day, lately=10)
+    assert not go.Figure(blank(forecast_figure(calm, {}, NOW_S))).layout.shapes
 
 
 def test_growth_is_no_correction() -> None:
