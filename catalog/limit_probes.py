@@ -6,6 +6,7 @@ asked once a day with the first key; of models that share a quota one is enough.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import logging
@@ -38,33 +39,34 @@ class LimitProbe:
     endpoint: LimitEndpoint | None = None  # None: a call whose headers tell
 
 
-async def probe_limits() -> int:
-    """Ask whom it is time for; answer how many answered."""
+async def probe_limits() -> None:
+    """Ask whom it is time for."""
     probes = await sync_to_async(_claimed)()
-    answered = 0
-    async with engine() as gateway:
+    async with engine() as gateway, asyncio.TaskGroup() as group:
         for one in probes:
-            try:
-                await _ask(gateway, one)
-            except (GatewayError, ValueError) as error:
-                logger.info("%s did not tell its limits: %s", one.target.label, error)
-            else:
-                answered += 1
-    return answered
+            group.create_task(_asked(gateway, one))
+
+
+async def _asked(gateway: Gateway, probe: LimitProbe) -> None:
+    try:
+        await _ask(gateway, probe)
+    except (GatewayError, ValueError) as error:
+        logger.info("%s did not tell its limits: %s", probe.target.label, error)
 
 
 async def _ask(gateway: Gateway, probe: LimitProbe) -> None:
     """The limiter learns from a call's headers by itself; raises GatewayError and ValueError."""
-    if probe.endpoint is None:
-        await gateway.probe(probe.target, source="limit-probe", max_tokens=1)
+    target, endpoint = probe.target, probe.endpoint
+    if endpoint is None:
+        await gateway.probe(target, source="limit-probe", max_tokens=1)
         return
     body = await gateway.get(
-        probe.target.base_url.rstrip("/") + probe.endpoint.path,
-        headers=auth_headers(probe.target),
+        target.base_url.rstrip("/") + endpoint.path,
+        headers=auth_headers(target),
         max_bytes=_MAX_BYTES,
-        allows_private_address=probe.target.allows_private_address,
+        allows_private_address=target.allows_private_address,
     )
-    await gateway.learn_limits(probe.target, probe.endpoint.read(json.loads(body)))
+    await gateway.learn_limits(target, endpoint.read(json.loads(body)))
 
 
 def _claimed() -> list[LimitProbe]:

@@ -6,6 +6,7 @@ neither recommended nor called until a probe is answered, or the list lost it an
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from catalog.engine import engine
 from catalog.keys import usable_keys_of
 from catalog.models import Change, ChangeKind, Offer
 from catalog.targets import build_targets, doubts
+from gateway.client import Gateway
 from gateway.errors import GatewayError
 from gateway.types import Outcome, Target
 
@@ -48,36 +50,35 @@ def hear_attempts(attempts: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _mark(provider: str, external_id: str, status: int) -> None:
+    unmarked = Offer.objects.filter(
+        provider__slug=provider, external_id=external_id, refused_since__isnull=True
+    )
+    offer = unmarked.select_related("provider", "model").first()
+    if offer is None:
+        return
     now = timezone.now()
     with transaction.atomic():
-        offer = Offer.objects.select_related("provider", "model").filter(
-            provider__slug=provider, external_id=external_id, refused_since__isnull=True
-        )
-        marked = offer.first()
-        if marked is None or not _set_mark(marked, now):
-            return
-        _tell(ChangeKind.MISSING, marked, f"a call to it was answered {status}")
+        # The row count tells who of several recorders was first.
+        mine = Offer.objects.filter(pk=offer.pk, refused_since__isnull=True)
+        if mine.update(refused_since=now, probe_at=now + FIRST_PROBE_AFTER) == 1:
+            _tell(ChangeKind.MISSING, offer, f"a call to it was answered {status}")
 
 
-def _set_mark(offer: Offer, now: dt.datetime) -> bool:
-    """The row count tells who of several recorders was first."""
-    unmarked = Offer.objects.filter(pk=offer.pk, refused_since__isnull=True)
-    return unmarked.update(refused_since=now, probe_at=now + FIRST_PROBE_AFTER) == 1
-
-
-async def probe_refused() -> int:
-    """One small call to each that it is time for; answer how many came back."""
+async def probe_refused() -> None:
+    """One small call to each that it is time for."""
     targets = await sync_to_async(_claimed)()
-    returned = 0
-    async with engine() as gateway:
+    async with engine() as gateway, asyncio.TaskGroup() as group:
         for pk, target in targets:
-            try:
-                await gateway.probe(target, source="probe")
-            except GatewayError as error:
-                logger.info("%s is still refused: %s", target.label, error.message)
-            else:
-                returned += await sync_to_async(_restore)(pk)
-    return returned
+            group.create_task(_probe(gateway, pk, target))
+
+
+async def _probe(gateway: Gateway, pk: int, target: Target) -> None:
+    try:
+        await gateway.probe(target, source="probe")
+    except GatewayError as error:
+        logger.info("%s is still refused: %s", target.label, error.message)
+    else:
+        await sync_to_async(_restore)(pk)
 
 
 def _claimed() -> list[tuple[int, Target]]:
@@ -100,14 +101,12 @@ def _next_probe(offer: Offer, now: dt.datetime) -> dt.datetime:
     return now + min(max(age, PROBE_AFTER_LEAST), PROBE_AFTER_MOST)
 
 
-def _restore(pk: int) -> int:
+def _restore(pk: int) -> None:
     with transaction.atomic():
         marked = Offer.objects.filter(pk=pk, refused_since__isnull=False)
-        if marked.update(refused_since=None, probe_at=None) != 1:
-            return 0
-        offer = Offer.objects.select_related("provider", "model").get(pk=pk)
-        _tell(ChangeKind.RETURNED, offer, "it answers calls again")
-    return 1
+        if marked.update(refused_since=None, probe_at=None) == 1:
+            offer = Offer.objects.select_related("provider", "model").get(pk=pk)
+            _tell(ChangeKind.RETURNED, offer, "it answers calls again")
 
 
 def _tell(kind: ChangeKind, offer: Offer, detail: str) -> None:
