@@ -8,10 +8,12 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import Client
 from django.utils import timezone
+from redis import Redis
 
 from catalog import snapshot, standing
 from catalog.complexity import read_needs
 from catalog.keys import DOWN_FOR
+from catalog.live import read_candidates
 from catalog.models import KeyVerdict, Model, Offer
 from catalog.targets import targets_for
 from catalog.tasks import recheck_down_keys
@@ -272,3 +274,22 @@ def test_pages_open_while_redis_is_away(
             assert "not known now" in words_of(response.content.decode()).lower()
     finally:
         redis_server.ensure_running()
+
+
+def test_of_very_many_offers_those_that_nobody_calls_are_not_asked_about(
+    viewer_client: Client, wren: Model, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The overview still sums them up: what nobody called is as full as the one that was asked."""
+    monkeypatch.setattr("catalog.live._MANY", 10)
+    provider = make_provider(quota_scope="per-model", limits={"rpd": 10})
+    offers = [make_offer(provider, wren) for _ in range(30)]
+    async_to_sync(take)(redis_url, offers[0], 4)
+    make_call(provider=provider.slug, model=offers[0].external_id)
+    (healths,) = async_to_sync(read_candidates)(snapshot.snapshot().candidates).values()
+    left = sorted(live.left or 0.0 for live in healths.values())
+    assert left == [0.6, *[1.0] * 29]
+    with Redis.from_url(redis_url) as redis:
+        before = redis.info("commandstats")["cmdstat_evalsha"]["calls"]
+        async_to_sync(read_candidates)(snapshot.snapshot().candidates)
+        asked = redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before
+    assert asked <= 6
