@@ -190,7 +190,7 @@ def _term_facts(rows: Sequence[ModelRow]) -> list[Fact]:
 def _terms(row: ModelRow, group: str, labels: Mapping[str, str]) -> str:
     """What holds at some of the offers, or at all."""
     values = {value for one in row.offers for value in traits_of(one.traits, group)}
-    return ", ".join(label for value, label in labels.items() if value in values)
+    return " · ".join(label for value, label in labels.items() if value in values)
 
 
 Figure = float | None

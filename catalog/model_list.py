@@ -39,7 +39,7 @@ class ModelLine:
     states: Sequence[State]
     best: Live | None
     did: Sequence[Measured]
-    lines: Sequence[OfferLine]
+    lines: Sequence[tuple[OfferLine, Measured | None]]
 
     @property
     def shapes(self) -> list[str]:
@@ -81,7 +81,13 @@ def model_lines(rows: Sequence[ModelRow], selection: Selection) -> list[ModelLin
     shown = [offer for row in rows for offer in _shown(row, opened)]
     known = look_at(_looks(shown, selection))
     figures = measured()
-    lines = _opened_lines([row for row in rows if row.slug in opened], known, selection)
+    every = _opened_lines([row for row in rows if row.slug in opened], known, selection)
+    lines = {
+        slug: [
+            (line, figures.get((line.offer.provider.slug, line.offer.external_id))) for line in of
+        ]
+        for slug, of in every.items()
+    }
     return [_line(row, known, figures, lines.get(row.slug, []), selection) for row in rows]
 
 
@@ -126,7 +132,7 @@ def _line(
     row: ModelRow,
     known: Mapping[int, Live],
     figures: Mapping[tuple[str, str], Measured],
-    lines: list[OfferLine],
+    lines: list[tuple[OfferLine, Measured | None]],
     selection: Selection,
 ) -> ModelLine:
     states = [_state(offer, known, selection) for offer in row.offers]
