@@ -31,10 +31,11 @@ class ProviderQuerySet(models.QuerySet["Provider"]):
         return self.filter(is_enabled=True, is_retired=False)
 
     def for_usability(self) -> ProviderQuerySet:
-        """Every provider with only the columns that decide whether it can be called."""
+        """Every provider with only the columns that decide whether, and how much, it is called."""
         return self.only(
             *("slug", "origin", "auth", "base_url", "list_url", "env_var", "extra_env"),
-            *("is_enabled", "is_retired"),
+            *("is_enabled", "is_retired", "name", "tier", "training", "demands"),
+            *("quota_scope", "limits", "resets", "ratelimit_headers"),
         )
 
 

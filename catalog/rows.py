@@ -191,16 +191,16 @@ _kept: TTLCache[tuple[int, frozenset[int]], Shelf] = TTLCache(2, _KEEP_S, time.m
 _lock = Lock()
 
 
-def catalog_rows(usable_providers: Collection[int]) -> Shelf:
+def catalog_rows(usable_providers: Collection[int], providers: Sequence[Provider]) -> Shelf:
     """Every model with its offers; read anew when the catalog changed or Redis is away."""
     number = generation.current()
     if number is None:
-        return load_rows(usable_providers)
+        return load_rows(usable_providers, providers)
     key = (number, frozenset(usable_providers))
     with _lock:
         rows = _kept.get(key)
     if rows is None:
-        rows = load_rows(usable_providers)
+        rows = load_rows(usable_providers, providers)
         with _lock:
             _kept[key] = rows
     return rows
@@ -212,9 +212,10 @@ def forget() -> None:
         _kept.clear()
 
 
-def load_rows(usable_providers: Collection[int]) -> Shelf:
-    """Every model with its offers, in four queries."""
-    providers = {one.pk: one for one in Provider.objects.order_by("name")}
+def load_rows(usable_providers: Collection[int], known: Sequence[Provider] | None = None) -> Shelf:
+    """Every model with its offers; `known` are all providers, where they are at hand."""
+    every_provider = Provider.objects.for_usability() if known is None else known
+    providers = {one.pk: one for one in every_provider}
     every = all_chosen()
     kinds: dict[Traits, int] = {}
     offers = _offers_by_model(providers, usable_providers, kinds, every)

@@ -25,7 +25,8 @@ class Selection:
 def select(params: QueryDict) -> Selection:
     """The models that fit an address' query string, or the offers where it asks for them."""
     now = usability()
-    shelf = catalog_rows({pk for pk, obstacle in now.obstacles.items() if obstacle is None})
+    usable = {pk for pk, obstacle in now.obstacles.items() if obstacle is None}
+    shelf = catalog_rows(usable, now.providers)
     labels = labels_of(shelf)
     asked = read_address(params, labels)
     found = find(shelf.by_offer if asked.is_by_offer else shelf, asked.filters)

@@ -88,6 +88,7 @@ def unusable_reason(provider: Provider) -> str:
 class Usability:
     """Of every provider, by its id: what keeps calls from it, or None, and its keys."""
 
+    providers: Sequence[Provider]
     obstacles: Mapping[int, Obstacle | None]
     keys: Mapping[int, Sequence[UsableKey]]
 
@@ -108,7 +109,7 @@ def usability() -> Usability:
         if provider.origin == Origin.SIMULATOR:
             found[provider.pk] = found[provider.pk] or _simulator_obstacle(is_real_usable)
     accepted = {pk: [one for one in rows if not one.is_refused] for pk, rows in keys.items()}
-    return Usability(found, accepted)
+    return Usability(providers, found, accepted)
 
 
 def build_targets(offer: Offer, keys: Sequence[UsableKey]) -> list[Target]:
