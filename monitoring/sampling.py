@@ -35,6 +35,7 @@ LONGEST_SAMPLE_S = 5.0  # one that takes longer has missed its beat
 LOOKED_AT_FOR_S = 10.0  # a page that was just rendered will ask for its stream
 FRESH_S = 1.5
 _PATIENCE_S = 0.2  # what a page waits for newer figures than those at hand
+_FIRST_PATIENCE_S = 2.0  # and for any at all, in a process that has just begun
 
 
 class Sampler(Protocol):
@@ -114,7 +115,9 @@ class Channel:
         """Somebody loads the page: wait a moment for newer figures where those at hand are old."""
         self._looked_at = time.monotonic()
         self._wanted.set()
-        if not self.samples or time.time() - self.samples[-1].at_s > FRESH_S:
+        if not self.samples and self.is_connected:
+            await self.wait_for_change(0, _FIRST_PATIENCE_S)
+        elif not self.samples or time.time() - self.samples[-1].at_s > FRESH_S:
             await self.wait_for_change(self.version, _PATIENCE_S)
 
     def state(self, asked: QueryDict) -> str:
