@@ -93,8 +93,10 @@ def _counts(diff: Diff) -> dict[str, int]:
 def _write(provider: Provider, diff: Diff, now: dt.datetime) -> list[Change]:
     """Write the offers; answer the changes worth telling, not yet saved."""
     changes = _add(provider, diff.added, now)
+    kinds = [_kind_of(offer, entry) for offer, entry, _ in diff.changed]
     _renew([*diff.seen, *((offer, entry) for offer, entry, _ in diff.changed)], now)
-    changes += [_change(ChangeKind.CHANGED, offer, detail) for offer, _, detail in diff.changed]
+    told = zip(kinds, diff.changed, strict=True)
+    changes += [_change(kind, offer, detail) for kind, (offer, _, detail) in told]
     _renew(diff.returned, now)
     Offer.objects.filter(pk__in=[offer.pk for offer, _ in diff.returned]).update(
         refused_since=None, probe_at=None
@@ -109,6 +111,12 @@ def _write(provider: Provider, diff: Diff, now: dt.datetime) -> list[Change]:
     )
     changes += [_change(ChangeKind.GONE, offer) for offer in diff.gone]
     return changes
+
+
+def _kind_of(offer: Offer, entry: ListedModel) -> ChangeKind:
+    """Ids are one in any case, so only their spelling can have changed."""
+    is_same = entry.external_id == offer.external_id
+    return ChangeKind.CHANGED if is_same else ChangeKind.RENAMED
 
 
 def _add(provider: Provider, entries: Sequence[ListedModel], now: dt.datetime) -> list[Change]:

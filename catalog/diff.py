@@ -67,7 +67,8 @@ def difference(offer: Offer, entry: ListedModel) -> str:
         ("context", offer.context_tokens, entry.context_tokens),
         ("longest answer", offer.max_output_tokens, entry.max_output_tokens),
     )
-    parts = [
+    parts = [f"was {offer.external_id}"] if entry.external_id != offer.external_id else []
+    parts += [
         f"{what} {now:,}, was {before:,}" if before else f"{what} {now:,}"
         for what, before, now in said
         if now and now != before

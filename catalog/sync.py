@@ -19,6 +19,7 @@ from catalog import generation
 from catalog.mapping import Mapping, ModelFacts, OfferFacts, ProviderFacts, bundled
 from catalog.models import Model, Offer, OfferStatus, Origin, Provider, SiteChoice
 from catalog.simulated import simulated
+from catalog.sync_changes import Said
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +63,14 @@ def sync_catalog() -> SyncResult:
     result = SyncResult()
     with transaction.atomic():
         _wait_for_our_turn()
+        said = Said.now()
         providers = _sync_providers(mapping, Origin.MAPPING, result.providers)
         providers |= _sync_providers(simulation, Origin.SIMULATOR, result.providers)
         # The mapping comes last: where both name a model, its facts hold.
         model_ids = _sync_models([*simulation.models, *mapping.models], result.models)
         _sync_offers(providers, [*simulation.models, *mapping.models], model_ids, result.offers)
         if result.has_changes:
+            said.note_changes()
             transaction.on_commit(generation.bump)
     return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from catalog.views import (
+    api,
     browsing,
     changes,
     choices,
@@ -17,6 +18,7 @@ from catalog.views import (
     offers,
     providers,
     refreshes,
+    tokens,
 )
 
 app_name = "catalog"
@@ -30,6 +32,11 @@ reading = [
     path("providers/<slug:slug>/", providers.provider_detail, name="provider-detail"),
     re_path(r"^export\.(?P<form>json|csv|md)$", exports.export, name="export"),
     path("changes/", changes.change_list, name="change-list"),
+    path("changes.atom", changes.change_feed, name="change-feed"),
+    path("api/offers/", api.offers, name="api-offers"),
+    path("tokens/", tokens.token_list, name="token-list"),
+    path("tokens/add/", tokens.token_add, name="token-add"),
+    path("tokens/<int:pk>/revoke/", tokens.token_revoke, name="token-revoke"),
     path("choices/<slug:kind>/<int:pk>/", choices.choice_page, name="choices"),
 ]
 

@@ -15,6 +15,7 @@ from catalog.models.history import (
 from catalog.models.keys import KeyVerdict, ProviderKey
 from catalog.models.offers import CHAT_MODALITIES, Modality, Model, Offer, OfferStatus
 from catalog.models.providers import Demand, Origin, Provider, QuotaScope, Tier, Training
+from catalog.models.tokens import ReadToken
 
 __all__ = [
     "ACTIVE_STATES",
@@ -36,6 +37,7 @@ __all__ = [
     "Provider",
     "ProviderKey",
     "QuotaScope",
+    "ReadToken",
     "Refresh",
     "RefreshResult",
     "RefreshState",

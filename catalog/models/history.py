@@ -109,6 +109,8 @@ class ChangeKind(models.TextChoices):
     GONE = "gone", "Gone"
     RETURNED = "returned", "Returned"
     CHANGED = "changed", "Changed"
+    LIMITS = "limits", "Limits"
+    RENAMED = "renamed", "Renamed"
 
 
 class Change(models.Model):

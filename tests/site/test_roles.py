@@ -38,6 +38,12 @@ NEEDS: dict[str, Role | None] = {
     "catalog:provider-list": Role.VIEWER,
     "catalog:provider-detail": Role.VIEWER,
     "catalog:export": Role.VIEWER,
+    # Programs have no session: without one or a token they are told so by a 401.
+    "catalog:change-feed": ANYONE,
+    "catalog:api-offers": ANYONE,
+    "catalog:token-list": Role.VIEWER,
+    "catalog:token-add": Role.VIEWER,
+    "catalog:token-revoke": Role.VIEWER,
     "catalog:change-list": Role.VIEWER,
     "catalog:refresh": Role.OPERATOR,
     "catalog:refresh-detail": Role.VIEWER,
