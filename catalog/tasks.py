@@ -9,12 +9,14 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from catalog import worker_policy  # noqa: F401 - connects what a worker does at its start
+from catalog.engine import engine
 from catalog.limit_probes import probe_limits
 from catalog.models import Refresh, RefreshState
 from catalog.rechecking import recheck_down
 from catalog.refresh import refresh
 from catalog.refused import probe_refused
 from catalog.services import claim, fail_silent, finish, prune_refreshes, queue_due
+from catalog.warming import warm
 
 SOFT_LIMIT_S = 300
 
@@ -62,6 +64,17 @@ def probe_limits_daily() -> None:
 def recheck_down_keys() -> None:
     """Check keys again whose provider did not answer ten minutes ago."""
     async_to_sync(recheck_down)()
+
+
+@shared_task(soft_time_limit=SOFT_LIMIT_S)
+def warm_cache() -> None:
+    """Fetch ahead what prompts will ask the cache for."""
+    async_to_sync(_warm)()
+
+
+async def _warm() -> None:
+    async with engine() as gateway:
+        await warm(gateway.cache)
 
 
 @worker_ready.connect

@@ -20,6 +20,7 @@ urlpatterns = [
     path("monitoring/cache/", views.cache, name="cache"),
     path("monitoring/cache/figures.csv", views.cache_figures, name="cache-figures"),
     path("monitoring/cache/clear/", views.cache_clear, name="cache-clear"),
+    path("monitoring/cache/warm/", views.cache_warm, name="cache-warm"),
     path("monitoring/cache/<slug:kind>/", views.cache_entries, name="cache-entries"),
     path("monitoring/cache/<slug:kind>/<slug:name>/", views.cache_entry, name="cache-entry"),
     path("monitoring/breakers/", views.breakers, name="breakers"),

@@ -22,7 +22,7 @@ from celery.signals import (
     task_success,
 )
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from monitoring.models import TaskRecord, TaskState
@@ -41,6 +41,7 @@ def note_sent(headers: Mapping[str, Any] | None = None, body: Any = None, **_: o
         # A quick worker may have noted its beginning already.
         row = _new(told["id"], told["task"], list(args), dict(kwargs))
         TaskRecord.objects.bulk_create([row], ignore_conflicts=True)
+    if not connection.in_atomic_block:
         close_old_connections()  # beat would keep its own for ever
 
 

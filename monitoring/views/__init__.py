@@ -7,6 +7,7 @@ from monitoring.views.cache import (
     cache_entries,
     cache_entry,
     cache_figures,
+    cache_warm,
 )
 from monitoring.views.calls import call_detail, call_export, call_list
 from monitoring.views.limits import limit_detail, limits
@@ -42,6 +43,7 @@ __all__ = [
     "cache_entries",
     "cache_entry",
     "cache_figures",
+    "cache_warm",
     "call_detail",
     "call_export",
     "call_list",

@@ -11,8 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
 
 from catalog.models import Provider
+from catalog.tasks import warm_cache
 from freellm_site.lib import format as formats
 from freellm_site.lib.roles import Role, has_role, require_role
 from gateway.cache.clearing import Gone
@@ -25,7 +27,9 @@ from monitoring.caching.forms import ClearForm
 from monitoring.caching.picture import LABELS, RANGES, CachePicture
 from monitoring.caching.sampler import CACHE
 from monitoring.exporting import csv_file
+from monitoring.models import TaskRecord
 from monitoring.sampling import channel, newest
+from monitoring.tasking.picture import TaskRow
 from monitoring.views.traffic import PLOTLY_STYLES
 
 
@@ -43,6 +47,7 @@ def _page(request: HttpRequest, form: ClearForm, status: int = 200) -> HttpRespo
         "is_live": channel(CACHE.name) is not None,
         "may_act": has_role(request.user, Role.ADMIN),
         "form": form,
+        "warmed": _warmed(),
         "problem": _problem(request),
         "ranges": [one.range for one in RANGES.values()],
         "kinds": [(name, label) for name, (label, _) in LABELS.items()],
@@ -129,6 +134,24 @@ def cache_clear(request: HttpRequest) -> HttpResponse:
     if form.cleaned_data["what"] == "entry":
         url = reverse("monitoring:cache-entries", args=[form.cleaned_data["kind"]])
     return done(request, _in_words(gone, time.monotonic() - began), url)
+
+
+@require_POST
+@require_role(Role.OPERATOR)
+def cache_warm(request: HttpRequest) -> HttpResponse:
+    """Have a worker fetch ahead what prompts will ask for, as after each refresh."""
+    url = reverse("monitoring:cache")
+    try:
+        warm_cache.apply_async(retry=False)
+    except OperationalError:
+        words = "The task queue does not answer. Check the broker, then try again."
+        return done(request, words, url, is_error=True)
+    return done(request, "A worker warms the cache; how that goes stands beside it.", url)
+
+
+def _warmed() -> TaskRow | None:
+    last = TaskRecord.objects.filter(name=warm_cache.name).order_by("-pk").first()
+    return TaskRow(last) if last else None
 
 
 def _in_words(gone: Gone, took_s: float) -> str:

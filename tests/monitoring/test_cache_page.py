@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.engine import engine
+from catalog.tasks import warm_cache
 from gateway.cache.counts import DAY, HOUR, MINUTE
 from gateway.cache.entries import Amount
 from gateway.cache.kinds import BENCHMARK, CREDENTIALS, MODEL_METADATA
@@ -19,6 +20,7 @@ from gateway.cache.shelf import Room, Stock
 from gateway.policy import Policy
 from monitoring.caching.picture import RANGES, CachePicture
 from monitoring.caching.sampler import SPANS, CacheSample
+from monitoring.models import TaskRecord
 from tests.servers import RedisServer
 
 PAGE = "/monitoring/cache/"
@@ -207,3 +209,18 @@ def test_without_redis_it_says_so(admin_client: Client, redis_server: RedisServe
     assert "its entries cannot be listed" in admin_client.get("/monitoring/cache/benchmark/").text
     answer = admin_client.post(CLEAR, {"what": "all"}, follow=True)
     assert "Removed here. Redis is away" in answer.text
+
+
+def test_an_operator_has_the_cache_warmed(
+    viewer_client: Client, operator_client: Client, redis_server: RedisServer
+) -> None:
+    """By a worker; its progress is a task's."""
+    assert viewer_client.post("/monitoring/cache/warm/").status_code == 403
+    answer = operator_client.post("/monitoring/cache/warm/", follow=True)
+    assert "A worker warms the cache" in answer.text
+    assert TaskRecord.objects.get().name == "catalog.tasks.warm_cache"
+    assert "waits" in answer.text
+    warm_cache()
+    redis_server.kill()
+    answer = operator_client.post("/monitoring/cache/warm/", follow=True)
+    assert "The task queue does not answer" in answer.text

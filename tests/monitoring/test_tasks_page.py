@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -81,6 +82,14 @@ def test_a_worker_is_seen_with_what_it_did_and_missed_when_it_is_killed(
     off.refresh_from_db()
     assert off.state == TaskState.REVOKED
     assert off.started_at is None
+
+
+def test_a_task_sent_within_a_transaction_leaves_it_whole(db: None) -> None:
+    """Its record is written in it, and its connection is not closed under it."""
+    with transaction.atomic():
+        settle.delay()
+        assert TaskRecord.objects.get().state == TaskState.QUEUED
+    assert TaskRecord.objects.count() == 1
 
 
 def test_what_has_begun_cannot_be_called_off(admin_client: Client) -> None:

@@ -90,6 +90,7 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:cache": Role.VIEWER,
     "monitoring:cache-figures": Role.VIEWER,
     "monitoring:cache-clear": Role.ADMIN,
+    "monitoring:cache-warm": Role.OPERATOR,
     "monitoring:cache-entries": Role.VIEWER,
     "monitoring:cache-entry": Role.ADMIN,
     "monitoring:breakers": Role.VIEWER,
