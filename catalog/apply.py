@@ -98,17 +98,11 @@ def _write(provider: Provider, diff: Diff, now: dt.datetime) -> list[Change]:
     told = zip(kinds, diff.changed, strict=True)
     changes += [_change(kind, offer, detail) for kind, (offer, _, detail) in told]
     _renew(diff.returned, now)
-    Offer.objects.filter(pk__in=[offer.pk for offer, _ in diff.returned]).update(
-        refused_since=None, probe_at=None
-    )
+    _set([offer for offer, _ in diff.returned], refused_since=None, probe_at=None)
     changes += [_change(ChangeKind.RETURNED, offer) for offer, _ in diff.returned]
-    Offer.objects.filter(pk__in=[offer.pk for offer in diff.missing]).update(
-        status=OfferStatus.MISSING, missing_since=now, is_listed=False
-    )
+    _set(diff.missing, status=OfferStatus.MISSING, missing_since=now, is_listed=False)
     changes += [_change(ChangeKind.MISSING, offer) for offer in diff.missing]
-    Offer.objects.filter(pk__in=[offer.pk for offer in diff.gone]).update(
-        status=OfferStatus.RETIRED, retired_on=now.date(), is_listed=False
-    )
+    _set(diff.gone, status=OfferStatus.RETIRED, retired_on=now.date(), is_listed=False)
     changes += [_change(ChangeKind.GONE, offer) for offer in diff.gone]
     return changes
 
@@ -142,9 +136,12 @@ def _renew(pairs: Sequence[Pair], now: dt.datetime) -> None:
     """What a list says holds; what it leaves unsaid stays as it was."""
     differing = [offer for offer, entry in pairs if _take_over(offer, entry)]
     Offer.objects.bulk_update(differing, _RENEWED, batch_size=_BATCH)
-    Offer.objects.filter(pk__in=[offer.pk for offer, _ in pairs]).update(
-        is_listed=True, last_seen=now, retired_on=None
-    )
+    _set([offer for offer, _ in pairs], is_listed=True, last_seen=now, retired_on=None)
+
+
+def _set(offers: Sequence[Offer], **values: object) -> None:
+    if offers:
+        Offer.objects.filter(pk__in=[offer.pk for offer in offers]).update(**values)
 
 
 def _take_over(offer: Offer, entry: ListedModel) -> bool:
