@@ -62,6 +62,7 @@ switches = [
     ),
     path("choices/<slug:kind>/<int:pk>/choose/", choices.choose, name="choose"),
     path("choices/<int:pk>/take-back/", choices.choice_take_back, name="choice-take-back"),
+    path("offers/switch/", offers.offers_switch, name="offers-switch"),
     path("offers/<int:pk>/hide/", offers.offer_hide, name="offer-hide"),
     path("offers/<int:pk>/show/", offers.offer_show, name="offer-show"),
 ]

@@ -121,6 +121,11 @@ def chosen_words(chosen: Chosen) -> str:
 
 
 @register.filter
+def demand(name: str) -> str:
+    return LABELS["demands"].get(name, name)
+
+
+@register.filter
 def specialty(name: str) -> str:
     return LABELS["good"].get(name, name)
 

@@ -11,8 +11,12 @@ from django.views.decorators.http import require_POST
 
 from catalog.choices import choose, take_back
 from catalog.models import Aspect, Offer
+from catalog.paging import LONGEST_NUMBER
+from freellm_site.lib.format import counted
 from freellm_site.lib.htmx import HtmxRequest
 from freellm_site.lib.roles import Role, require_role
+
+MOST_AT_ONCE = 1_000
 
 
 @require_POST
@@ -22,7 +26,7 @@ def offer_hide(request: HtmxRequest, pk: int) -> HttpResponse:
     choose([offer], Aspect.HIDDEN, value=True, user=request.user)
     undo = reverse("catalog:offer-show", args=[pk])
     messages.success(request, f"{offer} is hidden and no longer called.", extra_tags=undo)
-    return redirect(_came_from(request, offer))
+    return redirect(_came_from(request, offer.provider.get_absolute_url()))
 
 
 @require_POST
@@ -32,7 +36,27 @@ def offer_show(request: HtmxRequest, pk: int) -> HttpResponse:
     take_back([offer], Aspect.HIDDEN, request.user)
     undo = reverse("catalog:offer-hide", args=[pk])
     messages.success(request, f"{offer} is shown again.", extra_tags=undo)
-    return redirect(_came_from(request, offer))
+    return redirect(_came_from(request, offer.provider.get_absolute_url()))
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def offers_switch(request: HtmxRequest) -> HttpResponse:
+    """Hide or show all that are ticked."""
+    ticked = [one for one in request.POST.getlist("offer") if one.isascii() and one.isdigit()]
+    pks = [int(one) for one in ticked[:MOST_AT_ONCE] if len(one) <= LONGEST_NUMBER]
+    offers = list(Offer.objects.filter(pk__in=pks).select_related("provider", "model"))
+    hides = request.POST.get("hidden") == "1"
+    if not offers:
+        messages.info(request, "Tick the offers first.")
+    elif hides:
+        count = choose(offers, Aspect.HIDDEN, value=True, user=request.user)
+        messages.success(request, f"{counted(count, 'offer')} hidden and no longer called.")
+    else:
+        count = take_back(offers, Aspect.HIDDEN, request.user)
+        messages.success(request, f"{counted(count, 'offer')} shown again.")
+    fallback = offers[0].provider.get_absolute_url() if offers else reverse("catalog:provider-list")
+    return redirect(_came_from(request, fallback))
 
 
 def _offer(pk: int) -> Offer:
@@ -40,8 +64,8 @@ def _offer(pk: int) -> Offer:
     return offer
 
 
-def _came_from(request: HtmxRequest, offer: Offer) -> str:
-    """The page the button stands on, if it is one of ours; else the offer's provider."""
+def _came_from(request: HtmxRequest, fallback: str) -> str:
+    """The page the button stands on, if it is one of ours."""
     asked = request.POST.get("next", "")[:500]
     is_ours = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
-    return asked if is_ours else offer.provider.get_absolute_url()
+    return asked if is_ours else fallback

@@ -61,7 +61,8 @@ def provider_detail(request: HtmxRequest, slug: str) -> HttpResponse:
     provider = get_object_or_404(Provider, slug=slug)
     checked = provider.keys.filter(pk=read_number(request.GET, "checked") or 0).first()
     context = provider_context(request, provider, checked=checked)
-    return render(request, "catalog/provider_detail.html", context)
+    status = context["listing"].status
+    return render(request, "catalog/provider_detail.html", context, status=status)
 
 
 @require_POST
@@ -123,13 +124,15 @@ def provider_context(
     every = offer_lines(provider.offers.all() if is_admin else provider.offers.shown())
     lines = [line for line in every if not line.is_retired or provider.is_retired]
     retired = [line for line in every if line.is_retired and not provider.is_retired]
-    shown = with_live(lines[:MOST_OFFERS])
+    listing = Listing.of(lines, read_page(request.GET, []), MOST_OFFERS, {})
+    shown = with_live(list(listing.page))
     context: dict[str, Any] = {
         "provider": provider,
         "choice": SiteChoice.current(),
         "simulator_choices": SiteChoice.SIMULATOR_CHOICES,
         "obstacle": obstacles()[provider.pk],
         "lines": shown,
+        "listing": listing,
         "pools": limit_pools(provider, shown),
         "offer_count": len(lines),
         "retired": retired[:MOST_OFFERS],

@@ -60,3 +60,32 @@ def test_nobody_is_led_away(admin_client: Client, offer: Offer, asked: str) -> N
     """What is no page of ours leads to the provider."""
     answer = admin_client.post(f"/catalog/offers/{offer.pk}/hide/", {"next": asked})
     assert answer["Location"] == offer.provider.get_absolute_url()
+
+
+def test_many_are_hidden_and_shown_at_once(
+    admin_client: Client, operator_client: Client, offer: Offer
+) -> None:
+    """Those that are ticked on the provider's page; what is no offer is left out."""
+    others = [make_offer(offer.provider, offer.model) for _ in range(3)]
+    ticked = {"offer": [one.pk for one in others] + ["x", "987654321987", "²"]}
+    url, page = "/catalog/offers/switch/", offer.provider.get_absolute_url()
+    assert operator_client.post(url, ticked).status_code == 403
+    told = admin_client.post(url, {**ticked, "hidden": "1", "next": page}, follow=True)
+    assert "3 offers hidden" in told.text
+    assert list(Offer.objects.shown()) == [offer]
+    told = admin_client.post(url, {**ticked, "hidden": "0", "next": page}, follow=True)
+    assert "3 offers shown again" in told.text
+    assert Offer.objects.shown().count() == 4
+    assert "Tick the offers first" in admin_client.post(url, {"hidden": "1"}, follow=True).text
+
+
+def test_a_long_list_of_offers_has_pages(admin_client: Client, offer: Offer) -> None:
+    """A hundred on each; one beyond the last says so."""
+    for _ in range(104):
+        make_offer(offer.provider, offer.model)
+    page = offer.provider.get_absolute_url()
+    assert "1 to 100 of 105" in admin_client.get(page).text
+    assert "101 to 105 of 105" in admin_client.get(f"{page}?page=2").text
+    beyond = admin_client.get(f"{page}?page=3")
+    assert beyond.status_code == 404
+    assert "There is no page 3" in beyond.text

@@ -56,6 +56,7 @@ NEEDS: dict[str, Role | None] = {
     "catalog:choices": Role.VIEWER,
     "catalog:choose": Role.ADMIN,
     "catalog:choice-take-back": Role.ADMIN,
+    "catalog:offers-switch": Role.ADMIN,
     "catalog:offer-hide": Role.ADMIN,
     "catalog:offer-show": Role.ADMIN,
     "catalog:key-add": Role.ADMIN,
