@@ -81,7 +81,7 @@ def test_each_breaker_stands_there_with_its_band(viewer_client: Client) -> None:
     make_offer(make_provider(slug="heron", name="Heron"))
     force()
     page = viewer_client.get(URL).text
-    rows = page.partition('class="bands"')[2]
+    rows = page.partition('class="bands')[2]
     assert rows.index("Sparrow") < rows.index("Heron")
     assert "by hand for" in rows
     assert "Open by hand: by hand: it lies" in rows
