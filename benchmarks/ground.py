@@ -81,7 +81,11 @@ def _running(command: list[str], environment: Mapping[str, str] | None = None) -
         yield
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:  # in the middle of much work; nothing of it is needed
+            process.kill()
+            process.wait()
 
 
 def _wait_until(holds: object) -> None:

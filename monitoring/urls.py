@@ -13,6 +13,7 @@ urlpatterns = [
     path("getting-started/dismiss/", views.dismiss_first_steps, name="dismiss-first-steps"),
     path("metrics", views.metrics, name="metrics"),
     path("monitoring/", views.traffic, name="traffic"),
+    path("monitoring/standing/", views.traffic_standing, name="traffic-standing"),
     path("monitoring/rows/", views.traffic_rows, name="traffic-rows"),
     path("monitoring/figures/", views.traffic_figures, name="traffic-figures"),
     path("monitoring/live/", views.live_events, name="live"),

@@ -22,7 +22,7 @@ from monitoring.views.queue import (
     queue_release,
 )
 from monitoring.views.tasks import task_history, task_retry, task_revoke, tasks
-from monitoring.views.traffic import traffic, traffic_figures, traffic_rows
+from monitoring.views.traffic import traffic, traffic_figures, traffic_rows, traffic_standing
 from monitoring.views.tuning import (
     tuning,
     tuning_held,
@@ -65,6 +65,7 @@ __all__ = [
     "traffic",
     "traffic_figures",
     "traffic_rows",
+    "traffic_standing",
     "tuning",
     "tuning_export",
     "tuning_held",

@@ -20,6 +20,7 @@ from monitoring.health import ProviderHealth, provider_healths
 from monitoring.history import picture_of
 from monitoring.models import CallRecord
 from monitoring.ranges import LIVE, LIVE_KEPT, RANGES, Range
+from monitoring.standing import standing
 from monitoring.subject_rows import names_of, subject_rows
 from monitoring.subjects import (
     EVERYTHING,
@@ -48,6 +49,7 @@ def traffic(request: HttpRequest) -> HttpResponse:
     shown, problem = _asked(request)
     context = {
         **_names(shown.subject),
+        "standing": standing(),
         "providers": list(Provider.objects.order_by("name").values_list("slug", "name")),
         "traffic": shown,
         "ranges": RANGES.values(),
@@ -69,6 +71,12 @@ def traffic(request: HttpRequest) -> HttpResponse:
             samesite="Lax",
         )
     return response
+
+
+@require_safe
+def traffic_standing(request: HttpRequest) -> HttpResponse:
+    """What holds calls back now, fetched again every few seconds by the live page."""
+    return render(request, "monitoring/_standing.html", {"standing": standing()})
 
 
 @require_safe

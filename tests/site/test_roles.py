@@ -85,6 +85,7 @@ NEEDS: dict[str, Role | None] = {
     "monitoring:metrics": Role.VIEWER,
     "monitoring:traffic": Role.VIEWER,
     "monitoring:traffic-rows": Role.VIEWER,
+    "monitoring:traffic-standing": Role.VIEWER,
     "monitoring:traffic-figures": Role.VIEWER,
     "monitoring:live": Role.VIEWER,
     "monitoring:live-page": Role.VIEWER,
