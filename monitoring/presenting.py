@@ -26,6 +26,7 @@ _COURSE_WORDS = {
     Course.FALLBACK: "Fell back",
     Course.CANCELLED: "Cancelled",
 }
+_SHORTEST_S = 0.0005  # below it a phase would read as 0 ms
 _LEAST_WIDTH = 0.6  # per cent: what took no time is still to be seen
 
 
@@ -142,7 +143,7 @@ def _phases(attempt: Attempt, axis_s: float) -> list[Phase]:
     drawn, from_s = [], 0.0
     for key, words, until_s in _borders(attempt):
         to_s = min(max(until_s, from_s), attempt.duration_s)
-        if to_s > from_s:
+        if to_s - from_s >= _SHORTEST_S:
             left = min((attempt.started_s + from_s) / axis_s * 100, 100 - _LEAST_WIDTH)
             width = max((to_s - from_s) / axis_s * 100, _LEAST_WIDTH)
             drawn.append(Phase(key, words, to_s - from_s, round(left, 2), round(width, 2)))

@@ -107,7 +107,7 @@
     const address = new URL(dataset.calls, location.href);
     address.searchParams.set("since", at(x, -dataset.leadS));
     address.searchParams.set("until", at(x, Number(dataset.stepS)));
-    if (data.meta.outcome) address.searchParams.set("outcome", data.meta.outcome);
+    if (points.length === 1 && data.meta.outcome) address.searchParams.set("outcome", data.meta.outcome);
     location.assign(address);
   };
 
