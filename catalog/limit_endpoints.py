@@ -19,8 +19,10 @@ class LimitEndpoint:
 
 
 def _openrouter(answer: Any) -> dict[str, int]:
-    """Who has ever bought credits has 1,000 free requests a day, others 50; read 22 Nov 2026 in
-    openrouter.ai/docs/api-reference/limits.
+    """Who has bought credits has 1,000 free requests a day, others 50.
+
+    By the survey behind the mapping (docs/providers.md). It asks for ten dollars, which the answer
+    does not tell: whoever paid less is believed until the first refusal.
     """
     data = answer.get("data") if isinstance(answer, Mapping) else None
     is_free_tier = data.get("is_free_tier") if isinstance(data, Mapping) else None
