@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,10 +61,6 @@ async def holders(store: Store) -> list[Holder]:
     if gone:
         store.ask(*(leaving(one) for one in gone))
     return sorted((one for one in known if one.told_us >= oldest_us), key=lambda one: one.process)
-
-
-def is_held_by_all(found: Sequence[Holder], version: int) -> bool:
-    return all(one.version == version for one in found)
 
 
 def _understood(name: bytes, text: bytes) -> Holder | None:

@@ -48,6 +48,7 @@ class LivePolicy:
         self._seen: bytes | None = None
         self._told_at = -TELL_EVERY_S
         self._took_s: float | None = None
+        self._at_us = 0  # when what was last seen was published
         self.version = 0
         self.refused = ""  # why the newest version does not hold here
 
@@ -94,8 +95,6 @@ class LivePolicy:
             self._refuse(f"Version {published.version}: {error}")
             return
         self.version, self.refused = published.version, ""
-
-    _at_us = 0
 
     def _understand(self, text: bytes) -> None:
         try:
