@@ -6,6 +6,7 @@ matter which broker carries the tasks. A worker says goodbye; who is killed fall
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -111,6 +112,7 @@ def begin_in_worker(sender: Any = None, **_: object) -> None:
 @beat_init.connect
 def begin_in_beat(**_: object) -> None:
     _begin(Heart("beat", f"beat@{socket.gethostname()}:{os.getpid()}", dict))
+    atexit.register(end)  # Celery has no signal for a beat that ends
 
 
 @worker_shutting_down.connect

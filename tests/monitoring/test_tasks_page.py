@@ -6,7 +6,9 @@ import datetime as dt
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from catalog.tasks import settle
 from monitoring.models import TaskRecord, TaskState
 from monitoring.tasking.heartbeat import SILENT_AFTER_S
 from monitoring.tasks import TASKS_KEPT_DAYS, prune_tasks
-from tests.catalog.test_worker import start_worker, stop_worker, wait_until
+from tests.catalog.test_worker import ROOT, start_worker, stop_worker, wait_until
 from tests.servers import RedisServer
 
 PAGE = "/monitoring/tasks/"
@@ -82,6 +84,26 @@ def test_a_worker_is_seen_with_what_it_did_and_missed_when_it_is_killed(
     off.refresh_from_db()
     assert off.state == TaskState.REVOKED
     assert off.started_at is None
+
+
+def test_beat_says_goodbye_when_it_is_stopped(
+    viewer_client: Client, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """A restart leaves no process behind that seems to have died."""
+    schedule = ("--schedule", str(tmp_path / "schedule"), "--pidfile", "")
+    beat = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "freellm_site", "--quiet", "beat", *schedule],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3"},
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: "beat@" in viewer_client.get(PAGE).text)
+        beat.terminate()
+        beat.wait(timeout=30)
+    finally:
+        stop_worker(beat)
+    assert "beat@" not in viewer_client.get(PAGE).text
 
 
 def test_a_task_sent_within_a_transaction_leaves_it_whole(db: None) -> None:
