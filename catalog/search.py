@@ -54,7 +54,11 @@ class Searcher:
         return Search(rows, alike if rows else {})
 
     def _holding(self, word: str) -> int:
+        """A figure is found where it begins only: “20b” is no part of “120b”, nor of “3.20b”."""
         found = [place for place, text in enumerate(self._texts) if word in text]
+        if word[0].isdigit():
+            begins = re.compile(rf"(?<![\d.]){re.escape(word)}")
+            found = [place for place in found if begins.search(self._texts[place])]
         return bits_of(found, len(self._texts))
 
     def _forgiving(self, word: str, alike: dict[str, Sequence[str]]) -> int:

@@ -196,7 +196,7 @@ def test_models_are_ticked_on_several_pages_and_compared(page: Page) -> None:
     expect(page.locator("tbody tr:not(.group):not(.differs)")).to_have_count(0)
     page.get_by_role("link", name=re.compile("^Take .* away$")).first.click()
     expect(page.get_by_role("columnheader")).to_have_count(4)
-    page.get_by_label("Add a model").fill("gpt oss 20b")
+    page.get_by_role("searchbox", name="Add a model").fill("gpt oss 20b")
     page.keyboard.press("Enter")
     expect(page.get_by_role("columnheader", name="GPT-OSS 20B")).to_be_visible()
 

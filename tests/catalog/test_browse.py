@@ -84,6 +84,8 @@ def count(client: Client, query: str, facet: str, value: str) -> int:
         ("?q=instrct+8b", {"Wren 8B Instruct"}),
         ("?q=wren8b", {"Wren 8B Instruct"}),
         ("?q=hern+7b", set()),
+        ("?q=0b", set()),
+        ("?q=70", {"Heron 70B"}),
         ("?q=heron+70b+embed", set()),
     ],
 )
