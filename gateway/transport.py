@@ -2,7 +2,7 @@
 
 What httpx's client adds to its transport is to follow redirects, keep cookies and read passwords
 from the environment: three ways in which one account's key or cookie could travel where it must
-not. So the transport is used without the client (docs/decisions/0009-transport.md).
+not. So the transport is used without the client (docs/decisions/0012-transport.md).
 """
 
 from __future__ import annotations
