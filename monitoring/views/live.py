@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.http import Http404, HttpRequest, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
@@ -50,6 +52,8 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     now = time.monotonic()
     ends_at, look_at = now + LONGEST_STREAM_S, now + SIGNED_IN_EVERY_S
+    # Who asked is known; the connection would stay open with the stream, and hold its cache.
+    await sync_to_async(connections.close_all)()
     yield b"retry: 2000\n\n"
     with source.viewed():
         while (now := time.monotonic()) < ends_at:
