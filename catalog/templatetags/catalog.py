@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from catalog.chosen import Chosen
-from catalog.facets import LABELS
+from catalog.facets import LABELS, FacetValue
 from catalog.filters import Asked
 from catalog.model_list import ModelLine
 from catalog.model_page import ModelOffer
@@ -47,6 +47,25 @@ def ability_slots(specialties: Collection[str]) -> SafeString:
         for name, shape in ABILITY_ICONS.items()
     )
     return format_html('<span class="slots">{}</span>', format_html_join("", "{}", zip(places)))
+
+
+@register.simple_tag
+def facet_values(name: str, values: Iterable[FacetValue]) -> SafeString:
+    """The boxes of a facet. Not a template: a page has two hundred, in a third of the time."""
+    checked, disabled = mark_safe(" checked"), mark_safe(" disabled")
+    return format_html_join(
+        "\n",
+        '<li><label><input type="checkbox" id="facet-{}-{}" name="{}" value="{}"{}{}>'
+        '<span class="truncate">{}</span><span class="n">{}</span></label></li>',
+        (
+            (
+                *(name, one.value, name, one.value),
+                *(checked if one.is_chosen else "", disabled if one.is_disabled else ""),
+                *(one.label, one.count),
+            )
+            for one in values
+        ),
+    )
 
 
 @register.simple_tag

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, get_args
 
 from django import forms, template
@@ -170,7 +171,9 @@ def _number(value: object) -> float | None:
     return float(value)  # type: ignore[arg-type]  # Decimal, int and numeric text all convert
 
 
+@lru_cache(maxsize=1)
 def _sprite() -> str:
+    """Asked for with every icon, and the same for as long as a process lives."""
     return static("img/icons.svg")
 
 
