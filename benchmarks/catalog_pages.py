@@ -34,7 +34,7 @@ PAGES = {
     "one filter": "?good=code",
     "several filters": "?good=code&size=large&tier=free&now=usable",
     "sorted": "?sort=-context&provider=p-3&provider=p-5",
-    "a later page": "?sort=name&page=20",
+    "a later page": "?sort=name&page=2",
     "by offer": "?view=offers",
 }
 SEARCHES = {"search": "?q=wren+70b", "search with a slip": "?q=hreon+70b"}
