@@ -94,6 +94,7 @@ async def test_a_wish_beyond_the_quota_is_held_to_it(gateway: Gateway) -> None:
     async with upstream(answers) as provider:
         target = provider.target(limits=parse_limits({"tpm": 100}))
         await gateway.complete(ask(max_tokens=5_000), [target])
+    assert len(provider.received) == 1
 
 
 async def test_what_never_fits_says_so(gateway: Gateway) -> None:
